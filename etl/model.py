@@ -1,0 +1,416 @@
+"""The words of the program: frozen values that the stages hand to each other. Nothing here does anything.
+
+All datetimes are timezone-aware UTC. Windows are half-open `[start, end)`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from etl.errors import AccountFailed, WindowFailed
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where history starts when `history_start` is unset: years before 2000 are bad dates (see `etl.transform`)."""
+
+
+class Channel(StrEnum):
+    """The request's `type`; results do not echo it."""
+
+    SMS = "sms"
+    VOICE = "voice"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Scope:
+    """What one listing covers: one app of one account, one channel."""
+
+    account_id: str
+    app_id: str
+    channel: Channel
+
+    def __str__(self) -> str:
+        return f"{self.account_id}/{self.app_id}/{self.channel.value}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Interval:
+    """A half-open stretch of time, `[start, end)`."""
+
+    start: datetime
+    end: datetime
+
+
+class Reason(StrEnum):
+    """Why a window is read."""
+
+    FIRST = "first read"
+    GAP = "never proven"
+    UNPROVEN = "unproven before"
+    PENDING = "holds a missing campaign"
+    WHOLE = "small account, read whole"
+    LOOKBACK = "lookback"
+    RESWEEP = "rolling share of old history"
+    CENSUS = "census disagreed"
+    TAIL = "open tail"
+    BACKFILL = "backfill"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """One stretch of one listing to be read and proven together."""
+
+    scope: Scope
+    start: datetime
+    end: datetime
+    reason: Reason
+
+    @property
+    def interval(self) -> Interval:
+        return Interval(self.start, self.end)
+
+
+# -- asking -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """The request's `filters`, as documented; empty tuples are not sent."""
+
+    status: tuple[str, ...] = ()
+    priority: tuple[int, ...] = ()
+    dialing_mode: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PageRequest:
+    """One page of one listing. `start` and `end` go to the wire as they are (inclusive there, as far as is known)."""
+
+    channel: Channel
+    limit: int
+    skip: int = 0
+    start: datetime | None = None
+    end: datetime | None = None
+    sort: tuple[tuple[str, str], ...] = (("createdAt", "asc"),)
+    filters: Filters = Filters()
+
+
+@dataclass(frozen=True, slots=True)
+class FieldProblem:
+    """A field that could not be stored as it came: its name as Kore spells it, and what was wrong with it."""
+
+    field: str
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Campaign:
+    """One campaign, typed. `raw` is the record's JSON text exactly as it came; `content_hash` is a digest of it.
+
+    `contact_lists` is None where the source did not say (missing or unreadable): stored links are then kept.
+    """
+
+    campaign_id: str
+    raw: str
+    content_hash: str
+    name: str | None = None
+    description: str | None = None
+    status: str | None = None
+    priority: int | None = None
+    format: str | None = None
+    execution_type: str | None = None
+    dialing_mode: str | None = None
+    connection: str | None = None
+    experience_flow_id: str | None = None
+    message_text: str | None = None
+    dnc_list_name: str | None = None
+    campaign_instance_id: str | None = None
+    is_scheduled: bool | None = None
+    is_recurring: bool | None = None
+    schedule: str | None = None
+    total_messages_sent: int | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    instance_updated_at: datetime | None = None
+    contact_lists: tuple[str, ...] | None = None
+    problems: tuple[FieldProblem, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What tells rows apart in a proof."""
+        return self.campaign_id
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A record that cannot be stored as a campaign: why, and its text (undecodable bytes shown as escapes)."""
+
+    key: str
+    """A digest of the record's bytes: equal texts are one element in a proof, which can only undercount."""
+    raw: str
+    reason: str
+    campaign_id: str | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+
+
+Record = Campaign | Rejected
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer, decoded. Numbers are None where the server did not send a usable one."""
+
+    records: tuple[Record, ...]
+    total: int | None
+    has_more: bool | None
+    limit: int | None
+    skip: int | None = None
+    server_now: datetime | None = None
+    """The response's `Date` header."""
+
+
+# -- what is known of a server, and of a scope -------------------------------------------------------------------------
+
+
+class FilteredDate(StrEnum):
+    """Which timestamp the server compares with `startDate` and `endDate`."""
+
+    CREATED = "createdAt"
+    UPDATED = "updatedAt"
+    NEITHER = "neither"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What was observed about a server, per scope; None = not known. Kept in `source_profiles`."""
+
+    filtered_date: FilteredDate | None = None
+    start_inclusive: bool | None = None
+    end_inclusive: bool | None = None
+    order_kept: bool | None = None
+    largest_page: int | None = None
+    """The most rows one page ever held."""
+    limit_echoed: bool | None = None
+    """Whether the echoed limit is the one in force; False once a page was shorter than its echo and not the last."""
+    offset_by: str | None = None
+    """Which of `skip` and `page` wins where they disagree."""
+    clock_skew_seconds: float | None = None
+    """Server clock minus ours."""
+    undated_works: bool | None = None
+    status_filter_works: bool | None = None
+
+
+# -- reading ----------------------------------------------------------------------------------------------------------
+
+
+class State(StrEnum):
+    """What a read of a window amounts to; `sync_windows.state`."""
+
+    PROVEN = "proven"
+    UNPROVEN = "unproven"
+    OPEN = "open"
+    FAILED = "failed"
+
+
+class Proof(StrEnum):
+    """Which argument showed the window complete; `sync_windows.proof`. See `etl.extract.proof`."""
+
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
+    L4 = "L4"
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What a read cost: every attempt on the wire is a request; `sweeps` counts the tries at a proof."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled_seconds: float = 0.0
+    sweeps: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.requests + other.requests,
+            self.retries + other.retries,
+            self.throttled_seconds + other.throttled_seconds,
+            self.sweeps + other.sweeps,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """A window that was read: its rows, each once, and whether they are proven to be all of them."""
+
+    window: Window
+    state: State
+    proof: Proof | None
+    why: str | None
+    """Why it is not proven (a sentence), None when it is."""
+    records: tuple[Record, ...]
+    """Rows of the half-open window; where the server evidently does not filter by `createdAt`, all it returned."""
+    seen: int
+    """Distinct rows read, the shared border instant included."""
+    beyond: int
+    """How many of `seen` are not in `records`: they were created at or after the window's end, the neighbour's rows."""
+    source_total: int | None
+    """The total that the proof established, or the last one the server gave."""
+    cost: Cost
+    started_at: datetime
+    finished_at: datetime
+    profile: Profile
+    """What is known of the server after this read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The window was not read: these, side by side and in order, are to be read in its place."""
+
+    window: Window
+    parts: tuple[Window, ...]
+    cost: Cost
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
+class FailedRead:
+    """The window could not be read. After an `AccountFailed` the account's turn is over."""
+
+    window: Window
+    error: WindowFailed | AccountFailed
+    cost: Cost
+    started_at: datetime
+    finished_at: datetime
+    answered: bool
+    """Whether the source gave any usable answer to this account in this run."""
+
+
+# -- storing ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one window's transaction changed, counted from the difference, never from the driver."""
+
+    inserted: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    revived: int = 0
+    links_added: int = 0
+    links_removed: int = 0
+    rejected: int = 0
+    """Records of this window that were rejected as a whole."""
+
+    def __add__(self, other: Loaded) -> Loaded:
+        return Loaded(
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.unchanged + other.unchanged,
+            self.revived + other.revived,
+            self.links_added + other.links_added,
+            self.links_removed + other.links_removed,
+            self.rejected + other.rejected,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeState:
+    """What the warehouse knows of a scope before tonight's run."""
+
+    scope: Scope
+    stored: int = 0
+    """Live rows."""
+    proven: tuple[Interval, ...] = ()
+    """Merged and sorted: every instant that some read has proven, ever."""
+    unproven: tuple[Interval, ...] = ()
+    """Windows whose latest read was unproven or failed and that no later read has proven, merged and sorted."""
+    profile: Profile = Profile()
+    rejects_waiting: int = 0
+    """Wholly rejected records that are neither gone nor acknowledged."""
+
+
+class Verb(StrEnum):
+    SYNC = "sync"
+    BACKFILL = "backfill"
+
+
+class Verdict(StrEnum):
+    """`sync_runs.verdict`."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+    INCOMPLETE = "incomplete"
+    REFUSED = "refused"
+    UNREADABLE = "unreadable"
+    HELD = "held"
+    STOPPED = "stopped"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeOutcome:
+    """What a run did in one scope; one element of the JSON's `scopes`."""
+
+    scope: Scope
+    windows: Mapping[State, int] = field(default_factory=dict)
+    source_total: int | None = None
+    seen: int = 0
+    loaded: Loaded = Loaded()
+    missing: int = 0
+    deleted: int = 0
+    cost: Cost = Cost()
+    rejects_waiting: int = 0
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunOutcome:
+    """A finished run."""
+
+    run_id: str
+    verb: Verb
+    verdict: Verdict
+    exit_code: int
+    started_at: datetime
+    finished_at: datetime
+    scopes: tuple[ScopeOutcome, ...]
+
+
+# -- progress ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    scope: Scope
+    windows: int
+
+
+@dataclass(frozen=True, slots=True)
+class PageRead:
+    scope: Scope
+    rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An account waits for `seconds`; `why` is a few words ("the rate limit", "Kore.ai asked to wait")."""
+
+    account_id: str
+    seconds: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowDone:
+    window: Window
+    state: State
+    rows: int
+    error: str | None = None
+
+
+Event = Planned | PageRead | Waiting | WindowDone
+Emit = Callable[[Event], None]
