@@ -331,6 +331,8 @@ class ScopeState:
     profile: Profile = Profile()
     rejects_waiting: int = 0
     """Wholly rejected records that are neither gone nor acknowledged."""
+    density: tuple[tuple[datetime, int], ...] = ()
+    """Live rows per UTC day of `created_at`: (midnight, rows), ascending."""
 
 
 class Verb(StrEnum):
@@ -365,6 +367,26 @@ class ScopeOutcome:
     cost: Cost = Cost()
     rejects_waiting: int = 0
     error: str | None = None
+
+
+class AccountEnd(StrEnum):
+    """How an account's turn in a run ended."""
+
+    DONE = "done"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    HELD = "held"
+    LOST = "lost"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOutcome:
+    """What a run did in one account. `answered`: the source gave at least one usable answer."""
+
+    account_id: str
+    end: AccountEnd
+    answered: bool
+    scopes: tuple[ScopeOutcome, ...]
 
 
 @dataclass(frozen=True, slots=True)

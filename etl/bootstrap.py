@@ -1,0 +1,177 @@
+"""From settings to a source and a warehouse: the only file that knows both rooms."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+
+from etl import __version__, pipeline, plan, transform
+from etl.extract.auth import TokenMint
+from etl.extract.pace import Pace
+from etl.extract.retry import RetryPolicy
+from etl.extract.source import AccountSource, Api, open_session
+from etl.model import BEGINNING, Emit, RunOutcome, Scope, ScopeState, Verb, Window
+from etl.settings import ResolvedAccount, Settings
+from etl.warehouse.warehouse import SchemaState, Warehouse
+
+RETRY_TOTAL_SECONDS = 900.0
+"""The longest one request is tried for, waits included; `max_attempts` usually ends it sooner."""
+
+
+def utc_now() -> datetime:
+    """The clock of the whole program."""
+    return datetime.now(UTC)
+
+
+def warehouse(settings: Settings) -> Warehouse:
+    """The configured warehouse; nothing is opened before its first use. Close it, or use it as a context manager."""
+    place = settings.warehouse
+    return Warehouse.connect(place.url_text(), schema=place.schema_name, password=place.password(), clock=utc_now)
+
+
+@asynccontextmanager
+async def sources(
+    settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit
+) -> AsyncIterator[dict[ResolvedAccount, AccountSource]]:
+    """A source for each account. They share connections and places in flight; the apps of one account share its pace."""
+    in_flight = asyncio.Semaphore(settings.api.max_in_flight)
+    paces: dict[tuple[str, str], Pace] = {}
+    async with open_session(max_in_flight=settings.api.max_in_flight) as session:
+        opened = {}
+        for account in accounts:
+            budget = (account.host, account.account_id)
+            if budget not in paces:
+                paces[budget] = _pace(account, emit)
+            opened[account] = AccountSource(
+                api=_api(settings, account),
+                mint=_mint(settings, account),
+                pace=paces[budget],
+                retry=_retry(settings),
+                session=session,
+                in_flight=in_flight,
+                decode=transform.decode,
+                clock=utc_now,
+                sleep=asyncio.sleep,
+                monotonic=time.monotonic,
+                emit=emit,
+            )
+        yield opened
+
+
+def sync_order(settings: Settings, *, wait_seconds: float = 0) -> pipeline.Order:
+    """The nightly run."""
+    policy = plan_policy(settings)
+    return pipeline.Order(
+        verb=Verb.SYNC,
+        plan=lambda state, now: plan.sync(state, policy, now),
+        version=__version__,
+        lease_seconds=settings.sync.lease_seconds,
+        wait_seconds=wait_seconds,
+    )
+
+
+def backfill_order(
+    settings: Settings,
+    *,
+    start: datetime,
+    end: datetime,
+    only_gaps: bool = False,
+    rewrite: bool = False,
+    wait_seconds: float = 0,
+) -> pipeline.Order:
+    """The interval `[start, end)` again."""
+
+    def windows(state: ScopeState, now: datetime) -> tuple[Window, ...]:
+        return plan.backfill(state, now, start=start, end=end, only_gaps=only_gaps)
+
+    return pipeline.Order(
+        verb=Verb.BACKFILL,
+        plan=windows,
+        version=__version__,
+        lease_seconds=settings.sync.lease_seconds,
+        wait_seconds=wait_seconds,
+        rewrite=rewrite,
+    )
+
+
+def plan_policy(settings: Settings) -> plan.Policy:
+    """The settings that shape a night."""
+    return plan.Policy(
+        history_start=settings.sync.history_start or BEGINNING,
+        lookback=timedelta(days=settings.sync.lookback_days),
+        settle=timedelta(minutes=settings.sync.settle_minutes),
+        full_sweep_rows=settings.sync.full_sweep_rows,
+        page_size=settings.api.page_size,
+    )
+
+
+async def scope_states(settings: Settings, scopes: Sequence[Scope]) -> list[ScopeState]:
+    """What the warehouse knows of each scope; nothing where it has no schema yet. Writes nothing, creates nothing."""
+    async with warehouse(settings) as store:
+        if await store.schema_state() is SchemaState.EMPTY:
+            return [ScopeState(scope) for scope in scopes]
+        await store.ready()
+        return [await store.scope_state(scope) for scope in scopes]
+
+
+async def gaps(settings: Settings, scopes: Sequence[Scope]) -> list[tuple[Scope, Interval]]:
+    """Intervals never proven, scope by scope. A scope that was never read is one gap."""
+    async with warehouse(settings) as store:
+        if await store.schema_state() is SchemaState.EMPTY:
+            states, runs = [ScopeState(scope) for scope in scopes], []
+        else:
+            await store.ready()
+            states = [await store.scope_state(scope) for scope in scopes]
+            runs = [run for run in await store.runs(limit=50) if run.verb == Verb.SYNC.value]
+    policy = plan_policy(settings)
+    last = max((run.started_at for run in runs), default=utc_now())
+    return [(state.scope, interval) for state in states for interval in plan.gaps(state, policy, last)]
+
+
+async def execute(
+    settings: Settings,
+    order: pipeline.Order,
+    scopes: Mapping[ResolvedAccount, Sequence[Scope]],
+    *,
+    emit: Emit,
+    stop_code: Callable[[], int],
+) -> RunOutcome:
+    """Run an order: an empty warehouse is migrated first, one on another schema version is refused."""
+    async with warehouse(settings) as store, sources(settings, list(scopes), emit) as opened:
+        await store.ready()
+        by_account: dict[str, dict[Scope, pipeline.Source]] = {}
+        for account, listings in scopes.items():
+            for scope in listings:
+                by_account.setdefault(account.account_id, {})[scope] = opened[account]
+        jobs = [pipeline.Job(account_id, listings) for account_id, listings in by_account.items()]
+        return await pipeline.run(jobs, store, order, clock=utc_now, emit=emit, stop_code=stop_code)
+
+
+def _pace(account: ResolvedAccount, emit: Emit) -> Pace:
+    return Pace(account.account_id, account.requests_per_minute, emit=emit)
+
+
+def _api(settings: Settings, account: ResolvedAccount) -> Api:
+    raise NotImplementedError
+
+
+def _mint(settings: Settings, account: ResolvedAccount) -> TokenMint:
+    return TokenMint(
+        account.client_id,
+        account.client_secret.get_secret_value(),
+        settings.auth.token_ttl_seconds,
+        settings.auth.single_use_tokens,
+        utc_now,
+    )
+
+
+def _retry(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        max_attempts=settings.api.max_attempts,
+        backoff_seconds=settings.api.backoff_seconds,
+        max_wait_seconds=settings.api.max_wait_seconds,
+        total_seconds=RETRY_TOTAL_SECONDS,
+    )

@@ -1,0 +1,130 @@
+"""`kore-etl check`: a doctor for configuration, credentials, the API and the warehouse."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.cli.config import account_option, channel_option
+from etl.cli.output import Output, clean, number
+from etl.errors import AccountRefused, KoreEtlError, SourceError, WarehouseError
+
+if TYPE_CHECKING:
+    from etl.extract.source import AccountSource
+    from etl.model import Scope
+    from etl.settings import ResolvedAccount, Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was tried. `trouble` is the kind of error that ended it, None when it went well."""
+
+    what: str
+    result: str
+    seconds: float
+    ok: bool
+    account_id: str | None = None
+    trouble: str | None = None
+
+
+@click.command("check", short_help="Test everything a run needs.")
+@account_option
+@channel_option
+@click.pass_obj
+def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> int:
+    """Test the configuration, the warehouse, and for each account the secret, the token and the API.
+
+    Sends one request per account and channel; writes no campaign.
+    """
+    from etl.cli import config, signals  # noqa: PLC0415  the rooms are imported when a verb runs
+
+    settings = config.load(output, needs="source")
+    chosen = config.chosen(settings, accounts, channel)
+    listings = {account: config.scopes(account, channel) for account in chosen}
+    _print(output, Step("configuration", f"{len(chosen)} accounts, every setting is valid", 0.0, ok=True))
+    steps = signals.run(lambda _: _examine(settings, listings, lambda step: _print(output, step)))
+    code = verdict(steps)
+    output.document({"exit_code": code, "steps": [asdict(step) for step in steps]})
+    output.say()
+    output.say(
+        "All is well: `kore-etl sync` can run." if code == 0 else "Mend what is marked above, then check again."
+    )
+    return code
+
+
+def verdict(steps: Sequence[Step]) -> int:
+    """6 for the warehouse, 3 when every account was refused, 5 when none could be read, 1 for some trouble, else 0."""
+    if any(step.trouble == "warehouse" for step in steps):
+        return 6
+    asked = [step for step in steps if step.account_id is not None]
+    by_account = {step.account_id: [s for s in asked if s.account_id == step.account_id] for step in asked}
+    if asked and all(any(s.trouble == "refused" for s in some) for some in by_account.values()):
+        return 3
+    if asked and not any(step.ok for step in asked):
+        return 5
+    return 0 if all(step.ok for step in steps) else 1
+
+
+async def _examine(
+    settings: Settings, listings: dict[ResolvedAccount, tuple[Scope, ...]], show: Callable[[Step], None]
+) -> list[Step]:
+    from etl import bootstrap  # noqa: PLC0415  the rooms are imported when a verb runs
+
+    steps: list[Step] = []
+
+    async def attempt(what: str, account_id: str | None, action: Callable[[], Awaitable[str]]) -> None:
+        steps.append(await _try(what, account_id, action))
+        show(steps[-1])
+
+    async def warehouse() -> str:
+        async with bootstrap.warehouse(settings) as store:
+            return await _schema(store)
+
+    await attempt("warehouse", None, warehouse)
+    async with bootstrap.sources(settings, list(listings), lambda _: None) as sources:
+        for account, scopes in listings.items():
+            for scope in scopes:
+                source = sources[account]
+                await attempt(
+                    f"{account.name} {scope.channel.value}",
+                    account.account_id,
+                    lambda source=source, scope=scope: _listing(source, scope),  # type: ignore[misc]
+                )
+    return steps
+
+
+async def _try(what: str, account_id: str | None, action: Callable[[], Awaitable[str]]) -> Step:
+    started = time.perf_counter()
+    try:
+        result, trouble = await action(), None
+    except KoreEtlError as error:
+        kinds = ((AccountRefused, "refused"), (WarehouseError, "warehouse"), (SourceError, "source"))
+        result, trouble = str(error), next((name for kind, name in kinds if isinstance(error, kind)), "other")
+    return Step(what, result, time.perf_counter() - started, trouble is None, account_id, trouble)
+
+
+async def _schema(store: object) -> str:
+    from etl.warehouse.warehouse import SchemaState, Warehouse  # noqa: PLC0415  see command()
+
+    assert isinstance(store, Warehouse)  # noqa: S101
+    if await store.schema_state() is SchemaState.EMPTY:
+        return "empty; the first sync creates the schema"
+    await store.ready()
+    return "reachable, the schema is up to date"
+
+
+async def _listing(source: AccountSource, scope: Scope) -> str:
+    page = await source.census(scope)
+    total = "an unknown number of" if page.total is None else number(page.total)
+    skew = source.clock_skew_seconds
+    clock = f"; its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}" if skew and abs(skew) > 2 else ""
+    return f"answers, {total} campaigns{clock}"
+
+
+def _print(output: Output, step: Step) -> None:
+    mark = click.style("ok  ", fg="green") if step.ok else click.style("FAIL", fg="red")
+    output.say(f"{mark}  {clean(step.what)}: {clean(step.result)} ({step.seconds:.2f} s)")

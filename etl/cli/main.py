@@ -1,0 +1,137 @@
+"""How a command line becomes an exit code: the list of verbs, the global options, and what each error turns into.
+
+Verbs are imported only when they run: `--help` imports click and nothing else.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from etl import __version__
+from etl.cli.output import Output
+from etl.errors import AccountRefused, ConfigError, KoreEtlError, LeaseHeld, SourceError, WarehouseError
+
+VERBS = {
+    "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite warehouse, one sync. Needs no account."),
+    "init": ("etl.cli.init", "Write a commented config.toml."),
+    "check": ("etl.cli.check", "Test configuration, credentials, the API and the warehouse."),
+    "migrate": ("etl.cli.migrate", "Create the warehouse's schema or bring it up to date."),
+    "plan": ("etl.cli.plan", "Show what sync would read, and what it would cost."),
+    "sync": ("etl.cli.sync", "The nightly run: read what is due, prove it, store it."),
+    "backfill": ("etl.cli.backfill", "Read an interval again."),
+    "gaps": ("etl.cli.gaps", "List intervals never proven; exit 1 if there are any."),
+    "status": ("etl.cli.status", "How fresh and how complete each account is."),
+    "runs": ("etl.cli.runs", "The ledger of runs; `runs show RUN_ID` for one of them."),
+    "rejects": ("etl.cli.rejects", "Records that could not be stored; `rejects ack` silences known ones."),
+    "sandbox": ("etl.cli.sandbox", "Serve the documented API on this machine, with made-up data."),
+}
+"""Verb -> (module, the line in `--help`). Each module has a click command named `command`."""
+
+EPILOG = """\b
+Exit codes
+  0  everything read is proven and stored
+  1  finished, but something is unproven, failed, rejected or different
+  2  usage or configuration
+  3  every account was refused (credentials, scope)
+  4  another run holds the lease
+  5  the source could not be read at all
+  6  the warehouse failed
+  130, 143  stopped by a signal after a clean stop
+
+\b
+Start here
+  kore-etl demo                     see it work
+  kore-etl init && kore-etl check   set it up
+  kore-etl sync                     run it, every night
+"""
+
+
+class Verbs(click.Group):
+    """The verbs, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = importlib.import_module(VERBS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Verbs"):
+            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in VERBS and not args[0].startswith("-"):
+            ctx.fail(f"There is no verb '{args[0]}'.{_nearest(args[0])} See `kore-etl --help`.")
+        return super().resolve_command(ctx, args)
+
+
+def _nearest(word: str) -> str:
+    import difflib  # noqa: PLC0415  only for a typing mistake
+
+    near = difflib.get_close_matches(word, VERBS, n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
+
+
+@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration [else $KORE_ETL_CONFIG, ./config.toml].")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
+@click.option("--quiet", "-q", is_flag=True, help="Print nothing on success.")
+@click.option("--verbose", "-v", is_flag=True, help="Log every window and wait; show tracebacks.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How log lines on stderr look.")
+@click.version_option(__version__, prog_name="kore-etl")
+@click.pass_context
+def cli(
+    ctx: click.Context, config: Path | None, as_json: bool, quiet: bool, verbose: bool, log_format: str
+) -> None:
+    """Copies Kore.ai outbound campaigns into a warehouse and proves the copy complete.
+
+    Global options stand before the verb: kore-etl --json sync
+    """
+    ctx.obj = Output(config=config, as_json=as_json, quiet=quiet, verbose=verbose, log_format=log_format)
+
+
+def run(argv: Sequence[str]) -> int:
+    """The exit code of one command line. Every KoreEtlError ends here, as a sentence on stderr or as JSON."""
+    as_json = "--json" in argv
+    try:
+        result = cli.main(args=list(argv), prog_name="kore-etl", standalone_mode=False)
+    except click.exceptions.Abort:
+        return _fail(130, ["Stopped."], as_json=as_json)
+    except click.ClickException as error:
+        return _fail(2, [_usage(error)], as_json=as_json)
+    except KoreEtlError as error:
+        problems = list(error.problems) if isinstance(error, ConfigError) else [str(error)]
+        return _fail(exit_code(error), problems, as_json=as_json)
+    return result if isinstance(result, int) else 0
+
+
+def exit_code(error: KoreEtlError) -> int:
+    """The contract's exit code for an error that ended the command."""
+    codes = ((ConfigError, 2), (AccountRefused, 3), (LeaseHeld, 4), (SourceError, 5), (WarehouseError, 6))
+    return next((code for kind, code in codes if isinstance(error, kind)), 1)
+
+
+def _usage(error: click.ClickException) -> str:
+    message = error.format_message()
+    if isinstance(error, click.NoSuchOption) and error.option_name in {p for o in cli.params for p in o.opts}:
+        return f"{error.option_name} is a global option: put it before the verb, as in `kore-etl {error.option_name} sync`."
+    return message
+
+
+def _fail(code: int, problems: list[str], *, as_json: bool) -> int:
+    if as_json:
+        import json  # noqa: PLC0415  only where asked for
+
+        click.echo(json.dumps({"exit_code": code, "errors": problems}))
+    for problem in problems:
+        click.echo(f"kore-etl: {problem}", err=True)
+    return code

@@ -1,0 +1,27 @@
+"""How the verbs that only look read the warehouse: it must be there and current, or is empty."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from etl import bootstrap
+from etl.cli import config, signals
+from etl.cli.output import Output
+from etl.warehouse.warehouse import SchemaState, Warehouse
+
+T = TypeVar("T")
+
+
+def read(output: Output, query: Callable[[Warehouse], Awaitable[T]], *, empty: T) -> T:
+    """The answer of one query; `empty` where there is no schema yet. Raises SchemaMismatch, WarehouseError."""
+    settings = config.load(output, needs="warehouse")
+
+    async def ask(_: object) -> T:
+        async with bootstrap.warehouse(settings) as store:
+            if await store.schema_state() is SchemaState.EMPTY:
+                return empty
+            await store.ready()
+            return await query(store)
+
+    return signals.run(ask)

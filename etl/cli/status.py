@@ -1,0 +1,57 @@
+"""`kore-etl status`: how fresh and how complete each account is."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.cli.output import Column, Output, ago, number, when
+
+if TYPE_CHECKING:
+    from etl.warehouse.reading import RunLine, ScopeFreshness
+    from etl.warehouse.warehouse import Warehouse
+
+
+@click.command("status", short_help="Freshness and coverage.")
+@click.pass_obj
+def command(output: Output) -> int:
+    """Per account and channel: proven until when, how old that is, what is stored, what is waiting."""
+    from etl.cli.reading import read  # noqa: PLC0415  the rooms are imported when a verb runs
+
+    async def query(store: Warehouse) -> tuple[tuple[ScopeFreshness, ...], tuple[RunLine, ...]]:
+        return await store.freshness(), await store.runs(limit=5)
+
+    scopes, runs = read(output, query, empty=((), ()))
+    output.document({"exit_code": 0, "scopes": [asdict(s) for s in scopes], "runs": [asdict(run) for run in runs]})
+    if not scopes:
+        output.say("Nothing was read yet. `kore-etl sync` makes the first run.")
+        return 0
+    names = ("Account", "Channel", "Proven until", "Age", "Campaigns", "Unproven", "Rejected", "Last run")
+    numbers = {"Age", "Campaigns", "Unproven", "Rejected"}
+    output.table([Column(name, number=name in numbers) for name in names], [_line(scope) for scope in scopes])
+    _last_run(output, runs)
+    return 0
+
+
+def _line(scope: ScopeFreshness) -> tuple[str, ...]:
+    age = "-" if scope.age_seconds is None else ago(timedelta(seconds=scope.age_seconds))
+    return (
+        scope.account_id,
+        scope.channel,
+        when(scope.proven_until),
+        age,
+        number(scope.live_campaigns),
+        number(scope.unproven_windows),
+        number(scope.rejects_waiting),
+        scope.last_verdict or "-",
+    )
+
+
+def _last_run(output: Output, runs: tuple[RunLine, ...]) -> None:
+    if runs:
+        last = runs[0]
+        output.say()
+        output.say(f"Last run {last.run_id}: {last.verb}, {last.verdict}, started {when(last.started_at)}.")

@@ -1,0 +1,55 @@
+"""Who may import whom: the table of the design, held."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+MAY = {
+    "errors": set(),
+    "model": {"errors"},
+    "intervals": {"model"},
+    "plan": {"errors", "model", "intervals"},
+    "transform": {"errors", "model"},
+    "report": {"errors", "model"},
+    "settings": {"errors", "model"},
+    "extract": {"errors", "model", "extract"},
+    "warehouse": {"errors", "model", "intervals", "warehouse"},
+    "pipeline": {"errors", "model", "transform", "report"},
+    "sandbox": {"sandbox"},
+}
+"""Room -> rooms it may import; `bootstrap` and `cli` may import everything. `version` is etl/__init__ itself."""
+
+
+def rooms() -> list[Path]:
+    return [path for path in sorted((ROOT / "etl").rglob("*.py")) if room_of(path) in MAY]
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(ROOT / "etl").parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module] if node.module != "etl" else [f"etl.{alias.name}" for alias in node.names]
+        found |= {name.split(".")[1] for name in names if name.startswith("etl.") and name != "etl.__version__"}
+    return found
+
+
+@pytest.mark.parametrize("path", rooms(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_room_imports_only_its_neighbours(path: Path) -> None:
+    """extract and warehouse never meet; the sandbox knows nothing of ours."""
+    assert imported_rooms(path) <= MAY[room_of(path)] | {room_of(path)}
+
+
+def test_migrations_know_only_the_warehouse() -> None:
+    """A migration must run without the rest of the program."""
+    for path in (ROOT / "migrations").rglob("*.py"):
+        assert imported_rooms(path) <= {"warehouse"}

@@ -1,0 +1,296 @@
+"""The whole program over fakes: what is planned is read, what is read is stored, and how each trouble ends."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from etl import pipeline
+from etl.errors import (
+    AccountRefused,
+    AccountUnavailable,
+    LeaseHeld,
+    LeaseLost,
+    WarehouseError,
+    WindowFailed,
+)
+from etl.model import (
+    Channel,
+    Cost,
+    Emit,
+    FailedRead,
+    Loaded,
+    Profile,
+    Proof,
+    Reason,
+    RunOutcome,
+    Scope,
+    ScopeState,
+    Split,
+    State,
+    Sweep,
+    Verb,
+    Verdict,
+    Window,
+)
+
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+SMS = Scope("acc", "st-a", Channel.SMS)
+VOICE = Scope("acc", "st-a", Channel.VOICE)
+OTHER = Scope("other", "st-o", Channel.SMS)
+
+
+def windows_of(state: ScopeState, now: datetime) -> tuple[Window, ...]:
+    """Two closed windows and a tail."""
+    edges = [now - timedelta(days=2), now - timedelta(days=1), now - timedelta(minutes=10), now]
+    reasons = (Reason.WHOLE, Reason.WHOLE, Reason.TAIL)
+    return tuple(Window(state.scope, a, b, r) for a, b, r in zip(edges, edges[1:], reasons, strict=False))
+
+
+def sweep(window: Window, state: State | None = None, **fields: Any) -> Sweep:
+    state = state or (State.OPEN if window.reason is Reason.TAIL else State.PROVEN)
+    values: dict[str, Any] = {
+        "proof": Proof.L1 if state is State.PROVEN else None,
+        "why": "it moved" if state is State.UNPROVEN else None,
+        "records": (),
+        "seen": 10,
+        "beyond": 1,
+        "source_total": 10,
+        "cost": Cost(requests=2, sweeps=1),
+        "profile": Profile(),
+    }
+    return Sweep(window=window, state=state, started_at=NOW, finished_at=NOW, **(values | fields))
+
+
+def failed(window: Window, error: WindowFailed | AccountRefused | AccountUnavailable, *, answered: bool) -> FailedRead:
+    return FailedRead(window, error, Cost(requests=5, retries=4), NOW, NOW, answered)
+
+
+class FakeSource:
+    """Answers each window as told; proven (or open) where not told otherwise."""
+
+    def __init__(self, answer: Callable[[Window], Sweep | Split | FailedRead] = sweep) -> None:
+        self.answer = answer
+        self.asked: list[Window] = []
+
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | FailedRead:
+        self.asked.append(window)
+        await asyncio.sleep(0)
+        return self.answer(window)
+
+
+class FakeWarehouse:
+    """Remembers what it is told."""
+
+    def __init__(self) -> None:
+        self.stored: list[Sweep] = []
+        self.failures: list[FailedRead] = []
+        self.finished: list[tuple[Verdict, int]] = []
+        self.profiles: dict[Scope, Profile] = {}
+        self.held: set[str] = set()
+        self.store_error: Exception | None = None
+        self.waiting = 0
+
+    async def begin_run(self, verb: str, *, version: str) -> str:
+        return "run-1"
+
+    async def finish_run(self, run_id: str, *, verdict: Verdict, exit_code: int, totals: Mapping[str, Any]) -> None:
+        self.finished.append((verdict, exit_code))
+
+    @asynccontextmanager
+    async def lease(
+        self, account_id: str, *, seconds: float, wait_seconds: float = 0, emit: Emit | None = None
+    ) -> AsyncIterator[str]:
+        if account_id in self.held:
+            raise LeaseHeld(f"Account {account_id} is held.")
+        yield account_id
+
+    async def scope_state(self, scope: Scope) -> ScopeState:
+        return ScopeState(scope)
+
+    async def store(
+        self, lease: str, run_id: str, sweep: Sweep, *, app_rank: Mapping[str, int], rewrite: bool = False
+    ) -> Loaded:
+        await asyncio.sleep(0)
+        if self.store_error is not None:
+            raise self.store_error
+        self.stored.append(sweep)
+        return Loaded(inserted=9)
+
+    async def store_failure(self, lease: str, run_id: str, failed: FailedRead) -> None:
+        self.failures.append(failed)
+
+    async def rejects_waiting(self, scope: Scope) -> int:
+        return self.waiting
+
+    async def save_profile(self, lease: str, scope: Scope, profile: Profile) -> None:
+        self.profiles[scope] = profile
+
+
+async def run(warehouse: FakeWarehouse, *sources: tuple[Scope, FakeSource]) -> RunOutcome:
+    jobs: dict[str, dict[Scope, pipeline.Source]] = {}
+    for scope, source in sources:
+        jobs.setdefault(scope.account_id, {})[scope] = source
+    return await pipeline.run(
+        [pipeline.Job(account_id, listings) for account_id, listings in jobs.items()],
+        warehouse,
+        pipeline.Order(verb=Verb.SYNC, plan=windows_of, version="test", lease_seconds=90),
+        clock=lambda: NOW,
+        emit=lambda _: None,
+        stop_code=lambda: 143,
+    )
+
+
+async def test_every_planned_window_is_read_and_stored_tails_last() -> None:
+    """All closed windows of the account come before any of its tails."""
+    warehouse, source = FakeWarehouse(), FakeSource()
+    outcome = await run(warehouse, (SMS, source), (VOICE, source))
+    assert [w.reason for w in source.asked] == [Reason.WHOLE] * 4 + [Reason.TAIL] * 2
+    assert [s.window for s in warehouse.stored] == source.asked
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.COMPLETE, 0)
+    assert warehouse.finished == [(Verdict.COMPLETE, 0)]
+
+
+async def test_border_rows_count_once() -> None:
+    """`seen` and `source_total` leave out the rows that are the neighbour's; open windows establish no total."""
+    outcome = await run(FakeWarehouse(), (SMS, FakeSource()))
+    assert (outcome.scopes[0].seen, outcome.scopes[0].source_total) == (27, 18)
+
+
+async def test_a_split_window_is_replaced_by_its_parts() -> None:
+    """The parts are read in its place, in order; what the first try cost is counted."""
+
+    def answer(window: Window) -> Sweep | Split | FailedRead:
+        if window.end - window.start < timedelta(hours=12) or window.reason is Reason.TAIL:
+            return sweep(window)
+        middle = window.start + (window.end - window.start) / 2
+        parts = tuple(
+            Window(window.scope, a, b, window.reason) for a, b in ((window.start, middle), (middle, window.end))
+        )
+        return Split(window, parts, Cost(requests=1), Profile())
+
+    warehouse = FakeWarehouse()
+    outcome = await run(warehouse, (SMS, FakeSource(answer)))
+    closed = [s.window for s in warehouse.stored if s.window.reason is not Reason.TAIL]
+    assert all(a.end == b.start for a, b in zip(closed, closed[1:], strict=False))
+    assert len(closed) > 2
+    assert outcome.scopes[0].cost.requests == 2 * len(warehouse.stored) + (len(closed) - 2)
+
+
+async def test_a_failed_window_is_recorded_and_the_others_go_on() -> None:
+    """Exit 1; the failure is in the ledger."""
+    warehouse = FakeWarehouse()
+
+    def answer(window: Window) -> Sweep | FailedRead:
+        first = window.start == NOW - timedelta(days=2)
+        return failed(window, WindowFailed("It broke."), answered=True) if first else sweep(window)
+
+    outcome = await run(warehouse, (SMS, FakeSource(answer)))
+    assert (len(warehouse.failures), len(warehouse.stored)) == (1, 2)
+    assert (outcome.exit_code, outcome.scopes[0].error) == (1, "It broke.")
+
+
+async def test_a_source_that_never_answers_leaves_nothing_but_the_run_line() -> None:
+    """Exit 5, no window recorded, and no second window tried."""
+    warehouse, source = FakeWarehouse(), FakeSource(lambda w: failed(w, AccountUnavailable("Down."), answered=False))
+    outcome = await run(warehouse, (SMS, source), (VOICE, source))
+    assert outcome.exit_code == 5
+    assert len(source.asked) == 1
+    assert warehouse.stored == warehouse.failures == []
+
+
+async def test_after_three_failures_in_a_row_the_turn_is_over() -> None:
+    """An outage in the middle of a run is not hammered."""
+    source = FakeSource(lambda w: failed(w, WindowFailed("No."), answered=True))
+    outcome = await run(FakeWarehouse(), (SMS, source), (VOICE, source))
+    assert len(source.asked) == pipeline.FAILURES_IN_A_ROW
+    assert outcome.exit_code == 1
+
+
+async def test_a_refused_account_never_stops_the_others() -> None:
+    """One bad secret: exit 1, the other account is complete."""
+    warehouse = FakeWarehouse()
+    bad = FakeSource(lambda w: failed(w, AccountRefused("Refused."), answered=False))
+    outcome = await run(warehouse, (SMS, bad), (OTHER, FakeSource()))
+    assert outcome.exit_code == 1
+    assert {s.window.scope for s in warehouse.stored} == {OTHER}
+
+
+async def test_every_account_refused_is_exit_3() -> None:
+    """Nothing is stored."""
+    bad = FakeSource(lambda w: failed(w, AccountRefused("Refused."), answered=False))
+    assert (await run(FakeWarehouse(), (SMS, bad), (OTHER, bad))).exit_code == 3
+
+
+async def test_a_held_account_is_skipped_and_said_so() -> None:
+    """Exit 4 when nothing worse happened."""
+    warehouse, source = FakeWarehouse(), FakeSource()
+    warehouse.held = {"acc"}
+    outcome = await run(warehouse, (SMS, source), (OTHER, source))
+    assert outcome.exit_code == 4
+    assert {w.scope for w in source.asked} == {OTHER}
+    assert outcome.scopes[0].error == "Account acc is held."
+
+
+async def test_a_lost_lease_ends_the_account_at_once() -> None:
+    """Nothing more is written by the run that lost it."""
+    warehouse = FakeWarehouse()
+    warehouse.store_error = LeaseLost("Another run took over.")
+    outcome = await run(warehouse, (SMS, FakeSource()))
+    assert (outcome.exit_code, warehouse.stored) == (1, [])
+
+
+async def test_a_broken_warehouse_stops_the_run() -> None:
+    """The error comes out as it is, and the run's line gets its verdict where that is still possible."""
+    warehouse = FakeWarehouse()
+    warehouse.store_error = WarehouseError("The disk is full.")
+    with pytest.raises(WarehouseError, match="disk is full"):
+        await run(warehouse, (SMS, FakeSource()), (OTHER, FakeSource()))
+    assert warehouse.finished == [(Verdict.FAILED, 6)]
+
+
+async def test_an_unproven_window_is_stored_and_makes_exit_1() -> None:
+    """What was read is kept; the reason is shown."""
+    warehouse = FakeWarehouse()
+    outcome = await run(warehouse, (SMS, FakeSource(lambda w: sweep(w, State.UNPROVEN))))
+    assert (outcome.exit_code, len(warehouse.stored), outcome.scopes[0].error) == (1, 3, "it moved")
+
+
+async def test_records_that_wait_make_exit_1() -> None:
+    """A wholly rejected record is not forgotten."""
+    warehouse = FakeWarehouse()
+    warehouse.waiting = 2
+    outcome = await run(warehouse, (SMS, FakeSource()))
+    assert (outcome.exit_code, outcome.scopes[0].rejects_waiting) == (1, 2)
+
+
+async def test_what_was_observed_is_saved_when_it_changed() -> None:
+    """The profile after the last read is kept for the next night."""
+    warehouse = FakeWarehouse()
+    await run(warehouse, (SMS, FakeSource(lambda w: sweep(w, profile=Profile(largest_page=50)))), (VOICE, FakeSource()))
+    assert warehouse.profiles == {SMS: Profile(largest_page=50)}
+
+
+async def test_a_signal_drops_the_window_in_hand_and_writes_the_verdict() -> None:
+    """Cancelled: `stopped` with the signal's exit code, and what was stored stays."""
+    warehouse = FakeWarehouse()
+
+    class Hanging(FakeSource):
+        async def read(self, window: Window, profile: Profile) -> Sweep | Split | FailedRead:
+            if self.asked:
+                await asyncio.Event().wait()
+            return await super().read(window, profile)
+
+    task = asyncio.create_task(run(warehouse, (SMS, Hanging())))
+    while not warehouse.stored:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(pipeline.Stopped) as stopped:
+        await task
+    assert stopped.value.outcome.exit_code == 143
+    assert warehouse.finished == [(Verdict.STOPPED, 143)]

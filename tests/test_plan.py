@@ -1,0 +1,131 @@
+"""Which windows a night has, and why."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from etl import plan
+from etl.intervals import merge, subtract
+from etl.model import Channel, Interval, Reason, Scope, ScopeState, Window
+
+SCOPE = Scope("acc", "st-app", Channel.SMS)
+START = datetime(2024, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, 3, 0, tzinfo=UTC)
+CLOSED = NOW - timedelta(minutes=10)
+POLICY = plan.Policy(
+    history_start=START,
+    lookback=timedelta(days=30),
+    settle=timedelta(minutes=10),
+    full_sweep_rows=5000,
+    page_size=100,
+)
+
+
+def day(number: int) -> datetime:
+    return START + timedelta(days=number)
+
+
+def state(*, stored: int = 0, proven: list[Interval] | None = None, unproven: list[Interval] | None = None) -> ScopeState:
+    return ScopeState(SCOPE, stored=stored, proven=merge(proven or []), unproven=merge(unproven or []))
+
+
+def reasons(windows: tuple[Window, ...]) -> list[Reason]:
+    return [window.reason for window in windows]
+
+
+def test_a_scope_never_read_is_read_from_the_beginning_and_then_its_tail() -> None:
+    """The first night: all history as one window, then the open tail."""
+    windows = plan.sync(state(), POLICY, NOW)
+    assert [(w.start, w.end, w.reason) for w in windows] == [
+        (START, CLOSED, Reason.FIRST),
+        (CLOSED, NOW, Reason.TAIL),
+    ]
+
+
+def test_a_small_account_is_read_whole_every_night() -> None:
+    """Up to full_sweep_rows stored rows the copy is made exact each night."""
+    windows = plan.sync(state(stored=5000, proven=[Interval(START, day(800))]), POLICY, NOW)
+    assert reasons(windows) == [Reason.WHOLE, Reason.TAIL]
+
+
+def test_a_large_account_is_read_by_gaps_unproven_windows_and_lookback() -> None:
+    """Above full_sweep_rows only what is due is read, oldest first, each instant once."""
+    proven = [Interval(START, day(100)), Interval(day(110), CLOSED - timedelta(days=1))]
+    windows = plan.sync(state(stored=5001, proven=proven, unproven=[Interval(day(105), day(110))]), POLICY, NOW)
+    assert [(w.start, w.end, w.reason) for w in windows] == [
+        (day(100), day(105), Reason.GAP),
+        (day(105), day(110), Reason.UNPROVEN),
+        (CLOSED - timedelta(days=30), CLOSED, Reason.LOOKBACK),
+        (CLOSED, NOW, Reason.TAIL),
+    ]
+
+
+edges = st.integers(0, 880)
+stretches = st.lists(st.tuples(edges, edges).map(lambda p: Interval(day(min(p)), day(max(p)))), max_size=6)
+
+
+@given(stretches, stretches, st.sampled_from([0, 5000, 5001, 10**6]))
+def test_a_night_never_overlaps_and_leaves_no_gap_behind(
+    proven: list[Interval], unproven: list[Interval], stored: int
+) -> None:
+    """Windows are disjoint, sorted, inside the history, and after them nothing before the tail is unproven."""
+    before = state(stored=stored, proven=proven, unproven=unproven)
+    windows = plan.sync(before, POLICY, NOW)
+    closed = [w.interval for w in windows if w.reason is not Reason.TAIL]
+    assert all(a.end <= b.start for a, b in zip(windows, windows[1:], strict=False))
+    assert windows[-1].reason is Reason.TAIL
+    assert windows[0].start >= START
+    assert subtract([Interval(START, CLOSED)], [*before.proven, *closed]) == ()
+
+
+def test_a_backfill_is_the_interval_asked_for_cut_at_now() -> None:
+    """Nothing outside the interval is planned; the future is not."""
+    windows = plan.backfill(state(), NOW, start=day(10), end=NOW + timedelta(days=9), only_gaps=False)
+    assert [(w.start, w.end, w.reason) for w in windows] == [(day(10), NOW, Reason.BACKFILL)]
+
+
+def test_a_backfill_of_gaps_leaves_proven_time_alone() -> None:
+    """--only-gaps reads what of the interval was never proven."""
+    windows = plan.backfill(
+        state(proven=[Interval(day(12), day(15))]), NOW, start=day(10), end=day(20), only_gaps=True
+    )
+    assert [(w.start, w.end) for w in windows] == [(day(10), day(12)), (day(15), day(20))]
+
+
+def test_gaps_reach_up_to_what_the_last_run_should_have_proven() -> None:
+    """A run that was killed half-way leaves a gap, although it recorded no window for it."""
+    found = plan.gaps(state(proven=[Interval(START, day(300))]), POLICY, last_started_at=NOW)
+    assert found == (Interval(day(300), CLOSED),)
+
+
+def test_time_after_the_last_run_is_no_gap() -> None:
+    """Freshness is another matter than completeness."""
+    assert plan.gaps(state(proven=[Interval(START, CLOSED)]), POLICY, last_started_at=NOW) == ()
+
+
+@pytest.mark.parametrize(("rows", "requests"), [(0, 1), (100, 1), (101, 3), (1000, 11)])
+def test_a_window_costs_its_pages_and_a_head_when_there_are_several(rows: int, requests: int) -> None:
+    """ceil(rows / page_size), plus one where more than one page is needed."""
+    known = ScopeState(SCOPE, stored=rows, proven=(Interval(START, CLOSED),), density=((day(3), rows),))
+    window = Window(SCOPE, day(0), day(10), Reason.WHOLE)
+    assert plan.price(window, known, POLICY).requests == requests
+
+
+def test_what_was_never_read_has_no_price_and_the_night_no_length() -> None:
+    """None rather than a guess."""
+    priced = [plan.price(window, state(), POLICY) for window in plan.sync(state(), POLICY, NOW)]
+    assert [one.requests for one in priced] == [None, None]
+    assert plan.minutes(priced, {"acc": 50}) is None
+
+
+def test_a_night_is_as_long_as_its_busiest_account() -> None:
+    """Accounts have budgets of their own and run side by side; 0 means no limit."""
+    other = Scope("other", "st-b", Channel.SMS)
+    priced = [
+        plan.Priced(Window(SCOPE, day(0), day(1), Reason.WHOLE), 100),
+        plan.Priced(Window(other, day(0), day(1), Reason.WHOLE), 300),
+    ]
+    assert plan.minutes(priced, {"acc": 50, "other": 50}) == 6.0
+    assert plan.minutes(priced, {"acc": 50, "other": 0}) == 2.0
