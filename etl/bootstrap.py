@@ -9,13 +9,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
 from etl import __version__, pipeline, plan, transform
+from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import RetryPolicy
-from etl.extract.source import AccountSource, Api, open_session
-from etl.model import BEGINNING, Emit, RunOutcome, Scope, ScopeState, Verb, Window
+from etl.extract.source import AccountSource, Api
+from etl.model import BEGINNING, Emit, Interval, RunOutcome, Scope, ScopeState, Verb, Window
 from etl.settings import ResolvedAccount, Settings
-from etl.warehouse.warehouse import SchemaState, Warehouse
+from etl.warehouse.migrate import SchemaState
+from etl.warehouse.warehouse import Warehouse
 
 RETRY_TOTAL_SECONDS = 900.0
 """The longest one request is tried for, waits included; `max_attempts` usually ends it sooner."""
@@ -36,7 +38,7 @@ def warehouse(settings: Settings) -> Warehouse:
 async def sources(
     settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit
 ) -> AsyncIterator[dict[ResolvedAccount, AccountSource]]:
-    """A source for each account. They share connections and places in flight; the apps of one account share its pace."""
+    """A source for each account; they share connections and places in flight, the apps of one account its pace."""
     in_flight = asyncio.Semaphore(settings.api.max_in_flight)
     paces: dict[tuple[str, str], Pace] = {}
     async with open_session(max_in_flight=settings.api.max_in_flight) as session:
@@ -151,11 +153,26 @@ async def execute(
 
 
 def _pace(account: ResolvedAccount, emit: Emit) -> Pace:
-    return Pace(account.account_id, account.requests_per_minute, emit=emit)
+    return Pace(
+        account.account_id, account.requests_per_minute, monotonic=time.monotonic, sleep=asyncio.sleep, emit=emit
+    )
 
 
 def _api(settings: Settings, account: ResolvedAccount) -> Api:
-    raise NotImplementedError
+    return Api(
+        host=account.host,
+        account_id=account.account_id,
+        app_id=account.app_id,
+        path=settings.api.path,
+        account_id_in_query=settings.api.account_id_in_query,
+        user_agent=f"kore-etl/{__version__}",
+        page_size=settings.api.page_size,
+        requests_per_minute=account.requests_per_minute,
+        attempt_timeout_seconds=settings.api.attempt_timeout_seconds,
+        max_body_bytes=settings.api.max_body_mb * 1024 * 1024,
+        max_window_rows=settings.sync.max_window_rows,
+        settle_minutes=settings.sync.settle_minutes,
+    )
 
 
 def _mint(settings: Settings, account: ResolvedAccount) -> TokenMint:

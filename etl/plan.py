@@ -102,11 +102,13 @@ def _cut(scope: Scope, wanted: Iterable[tuple[Reason, list[Interval]]]) -> list[
 
 
 def price(window: Window, state: ScopeState, policy: Policy) -> Priced:
-    """What a window will cost: its stored rows in pages, plus the head that more than one page needs."""
+    """What a window will cost by its stored rows: one request where they fit a page that shows itself to be the last
+    (see `etl.extract.proof`, L1), else its pages and a head."""
     if not state.proven and not state.unproven:
         return Priced(window, None)
-    pages = max(1, ceil(_rows_in(window, state) / policy.page_size))
-    return Priced(window, pages if pages == 1 else pages + 1)
+    rows = _rows_in(window, state)
+    page = min(policy.page_size, state.profile.largest_page or policy.page_size)
+    return Priced(window, 1 if rows < min(page, state.profile.largest_page or 1) else ceil(rows / page) + 1)
 
 
 def minutes(priced: Iterable[Priced], limits: Mapping[str, int]) -> float | None:

@@ -1,5 +1,6 @@
 """Arithmetic of stretches of time."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -28,7 +29,7 @@ def test_merge_keeps_the_instants_and_leaves_no_touching_neighbours(intervals: l
     """Merging changes how time is cut, never which time it is."""
     merged = merge(intervals)
     assert covered(merged) == covered(intervals)
-    assert all(a.end < b.start for a, b in zip(merged, merged[1:], strict=False))
+    assert all(a.end < b.start for a, b in itertools.pairwise(merged))
 
 
 @given(some, some)

@@ -1,5 +1,6 @@
 """Which windows a night has, and why."""
 
+import itertools
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from etl import plan
 from etl.intervals import merge, subtract
-from etl.model import Channel, Interval, Reason, Scope, ScopeState, Window
+from etl.model import Channel, Interval, Profile, Reason, Scope, ScopeState, Window
 
 SCOPE = Scope("acc", "st-app", Channel.SMS)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -27,7 +28,9 @@ def day(number: int) -> datetime:
     return START + timedelta(days=number)
 
 
-def state(*, stored: int = 0, proven: list[Interval] | None = None, unproven: list[Interval] | None = None) -> ScopeState:
+def state(
+    *, stored: int = 0, proven: list[Interval] | None = None, unproven: list[Interval] | None = None
+) -> ScopeState:
     return ScopeState(SCOPE, stored=stored, proven=merge(proven or []), unproven=merge(unproven or []))
 
 
@@ -74,7 +77,7 @@ def test_a_night_never_overlaps_and_leaves_no_gap_behind(
     before = state(stored=stored, proven=proven, unproven=unproven)
     windows = plan.sync(before, POLICY, NOW)
     closed = [w.interval for w in windows if w.reason is not Reason.TAIL]
-    assert all(a.end <= b.start for a, b in zip(windows, windows[1:], strict=False))
+    assert all(a.end <= b.start for a, b in itertools.pairwise(windows))
     assert windows[-1].reason is Reason.TAIL
     assert windows[0].start >= START
     assert subtract([Interval(START, CLOSED)], [*before.proven, *closed]) == ()
@@ -88,9 +91,7 @@ def test_a_backfill_is_the_interval_asked_for_cut_at_now() -> None:
 
 def test_a_backfill_of_gaps_leaves_proven_time_alone() -> None:
     """--only-gaps reads what of the interval was never proven."""
-    windows = plan.backfill(
-        state(proven=[Interval(day(12), day(15))]), NOW, start=day(10), end=day(20), only_gaps=True
-    )
+    windows = plan.backfill(state(proven=[Interval(day(12), day(15))]), NOW, start=day(10), end=day(20), only_gaps=True)
     assert [(w.start, w.end) for w in windows] == [(day(10), day(12)), (day(15), day(20))]
 
 
@@ -105,10 +106,16 @@ def test_time_after_the_last_run_is_no_gap() -> None:
     assert plan.gaps(state(proven=[Interval(START, CLOSED)]), POLICY, last_started_at=NOW) == ()
 
 
-@pytest.mark.parametrize(("rows", "requests"), [(0, 1), (100, 1), (101, 3), (1000, 11)])
-def test_a_window_costs_its_pages_and_a_head_when_there_are_several(rows: int, requests: int) -> None:
-    """ceil(rows / page_size), plus one where more than one page is needed."""
-    known = ScopeState(SCOPE, stored=rows, proven=(Interval(START, CLOSED),), density=((day(3), rows),))
+@pytest.mark.parametrize(("rows", "requests"), [(0, 1), (99, 1), (100, 2), (101, 3), (1000, 11)])
+def test_a_window_costs_its_pages_and_a_head_unless_one_short_page_holds_it(rows: int, requests: int) -> None:
+    """ceil(rows / page_size) + 1; one where the rows are fewer than a page is known to hold."""
+    known = ScopeState(
+        SCOPE,
+        stored=rows,
+        proven=(Interval(START, CLOSED),),
+        density=((day(3), rows),),
+        profile=Profile(largest_page=100),
+    )
     window = Window(SCOPE, day(0), day(10), Reason.WHOLE)
     assert plan.price(window, known, POLICY).requests == requests
 

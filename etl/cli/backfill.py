@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from etl.cli.config import Instant, account_option, channel_option, wait_option
+from etl.cli.options import Instant, account_option, channel_option, wait_option
 from etl.cli.output import Output
 
 
@@ -41,8 +41,8 @@ def command(
         raise click.UsageError(f"--start {start.isoformat()} must be before --end {end.isoformat()}.")
     if start >= datetime.now(UTC):
         raise click.UsageError(f"--start {start.isoformat()} is in the future: there is nothing to read yet.")
-    from etl import bootstrap  # noqa: PLC0415  the rooms are imported when a run starts
-    from etl.cli.running import execute  # noqa: PLC0415
+    from etl import bootstrap
+    from etl.cli.running import execute
 
     order = functools.partial(
         bootstrap.backfill_order, start=start, end=end, only_gaps=only_gaps, rewrite=rewrite, wait_seconds=wait

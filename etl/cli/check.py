@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.config import account_option, channel_option
+from etl.cli.options import account_option, channel_option
 from etl.cli.output import Output, clean, number
 from etl.errors import AccountRefused, KoreEtlError, SourceError, WarehouseError
 
@@ -17,6 +18,11 @@ if TYPE_CHECKING:
     from etl.extract.source import AccountSource
     from etl.model import Scope
     from etl.settings import ResolvedAccount, Settings
+    from etl.warehouse.warehouse import Warehouse
+
+
+CLOCK_OFF = 2.0
+"""Seconds that the source's clock, told in whole seconds, may differ before it is worth a word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +46,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
 
     Sends one request per account and channel; writes no campaign.
     """
-    from etl.cli import config, signals  # noqa: PLC0415  the rooms are imported when a verb runs
+    from etl.cli import config, signals
 
     settings = config.load(output, needs="source")
     chosen = config.chosen(settings, accounts, channel)
@@ -50,9 +56,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     code = verdict(steps)
     output.document({"exit_code": code, "steps": [asdict(step) for step in steps]})
     output.say()
-    output.say(
-        "All is well: `kore-etl sync` can run." if code == 0 else "Mend what is marked above, then check again."
-    )
+    output.say("All is well: `kore-etl sync` can run." if code == 0 else "Mend what is marked above, then check again.")
     return code
 
 
@@ -72,7 +76,7 @@ def verdict(steps: Sequence[Step]) -> int:
 async def _examine(
     settings: Settings, listings: dict[ResolvedAccount, tuple[Scope, ...]], show: Callable[[Step], None]
 ) -> list[Step]:
-    from etl import bootstrap  # noqa: PLC0415  the rooms are imported when a verb runs
+    from etl import bootstrap
 
     steps: list[Step] = []
 
@@ -107,10 +111,9 @@ async def _try(what: str, account_id: str | None, action: Callable[[], Awaitable
     return Step(what, result, time.perf_counter() - started, trouble is None, account_id, trouble)
 
 
-async def _schema(store: object) -> str:
-    from etl.warehouse.warehouse import SchemaState, Warehouse  # noqa: PLC0415  see command()
+async def _schema(store: Warehouse) -> str:
+    from etl.warehouse.migrate import SchemaState
 
-    assert isinstance(store, Warehouse)  # noqa: S101
     if await store.schema_state() is SchemaState.EMPTY:
         return "empty; the first sync creates the schema"
     await store.ready()
@@ -120,8 +123,8 @@ async def _schema(store: object) -> str:
 async def _listing(source: AccountSource, scope: Scope) -> str:
     page = await source.census(scope)
     total = "an unknown number of" if page.total is None else number(page.total)
-    skew = source.clock_skew_seconds
-    clock = f"; its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}" if skew and abs(skew) > 2 else ""
+    skew = 0.0 if page.server_now is None else (page.server_now - datetime.now(UTC)).total_seconds()
+    clock = f"; its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}" if abs(skew) > CLOCK_OFF else ""
     return f"answers, {total} campaigns{clock}"
 
 

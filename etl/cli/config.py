@@ -5,10 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import Any, Literal
-
-import click
+from typing import Literal
 
 from etl import settings
 from etl.cli.output import Output
@@ -51,31 +48,3 @@ def _unknown(account_id: str, known: Sequence[str]) -> str:
     near = difflib.get_close_matches(account_id, known, n=1)
     hint = f"did you mean {near[0]}?" if near else f"configured: {', '.join(known[:5])}{' ...' if known[5:] else ''}."
     return f"--account {account_id}: no such account in the configuration; {hint}"
-
-
-class Instant(click.ParamType):
-    """ISO 8601; a bare date is midnight UTC, a time without zone is UTC."""
-
-    name = "ISO date"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        if isinstance(value, datetime):
-            return value
-        try:
-            instant = datetime.fromisoformat(value)
-            return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
-        except (ValueError, OverflowError):
-            self.fail(f"'{value}' is not an ISO 8601 date, such as 2026-01-31 or 2026-01-31T12:00:00Z.", param, ctx)
-
-
-account_option = click.option("--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable.")
-channel_option = click.option(
-    "--channel", type=click.Choice([c.value for c in Channel]), help="Only this channel."
-)
-wait_option = click.option(
-    "--wait",
-    type=click.FloatRange(min=0),
-    default=0,
-    metavar="SECONDS",
-    help="Wait so long for an account that another run holds.",
-)

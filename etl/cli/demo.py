@@ -46,9 +46,9 @@ def command(output: Output, db: Path | None, accounts: int, campaigns: int) -> i
     Between the two nights a campaign is added, one renamed and one loses a contact list: the second night finds exactly
     these.
     """
-    from etl.cli import signals  # noqa: PLC0415  the rooms are imported when a verb runs
-    from etl.cli.sandbox import midnight  # noqa: PLC0415
-    from etl.sandbox.catalogue import build_catalogue  # noqa: PLC0415
+    from etl.cli import signals
+    from etl.cli.sandbox import midnight
+    from etl.sandbox.catalogue import build_catalogue
 
     path = _database(db)
     catalogue = build_catalogue(accounts=accounts, campaigns=campaigns, now=midnight())
@@ -74,9 +74,9 @@ def _database(chosen: Path | None) -> Path:
 async def _nights(
     output: Output, catalogue: Catalogue, path: Path, stop_code: Callable[[], int]
 ) -> tuple[RunOutcome, RunOutcome]:
-    from etl.cli.sandbox import write_config  # noqa: PLC0415  see command()
-    from etl.sandbox.app import Sandbox  # noqa: PLC0415
-    from etl.settings import load  # noqa: PLC0415
+    from etl.cli.sandbox import write_config
+    from etl.sandbox.app import Sandbox
+    from etl.settings import load
 
     with tempfile.TemporaryDirectory(prefix="kore-etl-demo-") as folder:
         async with Sandbox(catalogue) as sandbox:
@@ -91,10 +91,10 @@ async def _nights(
 
 
 async def _night(output: Output, settings: Settings, stop_code: Callable[[], int]) -> RunOutcome:
-    from etl import bootstrap  # noqa: PLC0415  see command()
-    from etl.cli.config import scopes  # noqa: PLC0415
-    from etl.cli.progress import progress  # noqa: PLC0415
-    from etl.cli.running import show_tables  # noqa: PLC0415
+    from etl import bootstrap
+    from etl.cli.config import scopes
+    from etl.cli.progress import progress
+    from etl.cli.running import show_tables
 
     accounts = settings.resolved_accounts()
     names = {scope: account.name for account in accounts for scope in scopes(account, None)}
@@ -121,7 +121,7 @@ def _a_day_passes(catalogue: Catalogue) -> None:
 
 def _look(output: Output, path: Path) -> None:
     """A query to try, with its answer."""
-    import sqlite3  # noqa: PLC0415  only here: the demo's own file, read as a person would
+    import sqlite3
 
     with contextlib.closing(sqlite3.connect(path)) as database:
         rows = database.execute(QUERY).fetchall()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from etl.cli.config import account_option, channel_option
+from etl.cli.options import account_option, channel_option
 from etl.cli.output import Column, Output
 
 
@@ -18,8 +18,8 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     A gap runs between the start of the history and the last closed window read; what came after that is not late yet.
     The next `sync` reads every gap by itself; `backfill --only-gaps` reads those of an interval now.
     """
-    from etl import bootstrap  # noqa: PLC0415  the rooms are imported when a verb runs
-    from etl.cli import config, signals  # noqa: PLC0415
+    from etl import bootstrap
+    from etl.cli import config, signals
 
     settings = config.load(output, needs="warehouse")
     chosen = config.chosen(settings, accounts, channel)

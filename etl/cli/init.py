@@ -17,13 +17,13 @@ from etl.cli.output import Output
 @click.option("--secret-file", help="The file that holds the Client Secret.")
 @click.option("--warehouse-url", help="sqlite:///file.db or postgresql://user@host/database.")
 @click.pass_obj
-def command(output: Output, **values: str | None) -> int:
+def command(output: Output, /, **values: str | None) -> int:
     """Write config.toml with every setting explained (to --config PATH, or here). An existing file is left alone.
 
     Client ID and Client Secret are made in Kore.ai under App Settings > Dev Tools > Web/Mobile SDK > Create JWT App;
     the scope "Campaign Management" under App Settings > Dev Tools > API Scope. Publish the app afterwards.
     """
-    from etl.settings import example_config  # noqa: PLC0415  pydantic only when it is needed
+    from etl.settings import example_config
 
     path = output.config or Path("config.toml")
     text = example_config({name: value for name, value in values.items() if value is not None})

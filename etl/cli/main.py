@@ -16,7 +16,7 @@ from etl.cli.output import Output
 from etl.errors import AccountRefused, ConfigError, KoreEtlError, LeaseHeld, SourceError, WarehouseError
 
 VERBS = {
-    "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite warehouse, one sync. Needs no account."),
+    "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite file, two nights. Needs no account."),
     "init": ("etl.cli.init", "Write a commented config.toml."),
     "check": ("etl.cli.check", "Test configuration, credentials, the API and the warehouse."),
     "migrate": ("etl.cli.migrate", "Create the warehouse's schema or bring it up to date."),
@@ -50,6 +50,9 @@ Start here
 """
 
 
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 96}
+
+
 class Verbs(click.Group):
     """The verbs, each imported when it is called."""
 
@@ -75,26 +78,25 @@ class Verbs(click.Group):
 
 
 def _nearest(word: str) -> str:
-    import difflib  # noqa: PLC0415  only for a typing mistake
+    import difflib
 
     near = difflib.get_close_matches(word, VERBS, n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-@click.group(cls=Verbs, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 96})
-@click.option("--config", type=click.Path(path_type=Path), help="The configuration [else $KORE_ETL_CONFIG, ./config.toml].")
+@click.group(cls=Verbs, epilog=EPILOG, context_settings=SETTINGS)
+@click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
 @click.option("--quiet", "-q", is_flag=True, help="Print nothing on success.")
 @click.option("--verbose", "-v", is_flag=True, help="Log every window and wait; show tracebacks.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How log lines on stderr look.")
 @click.version_option(__version__, prog_name="kore-etl")
 @click.pass_context
-def cli(
-    ctx: click.Context, config: Path | None, as_json: bool, quiet: bool, verbose: bool, log_format: str
-) -> None:
+def cli(ctx: click.Context, config: Path | None, as_json: bool, quiet: bool, verbose: bool, log_format: str) -> None:
     """Copies Kore.ai outbound campaigns into a warehouse and proves the copy complete.
 
-    Global options stand before the verb: kore-etl --json sync
+    The configuration is --config PATH, else $KORE_ETL_CONFIG, else ./config.toml. Global options stand before
+    the verb: kore-etl --json sync
     """
     ctx.obj = Output(config=config, as_json=as_json, quiet=quiet, verbose=verbose, log_format=log_format)
 
@@ -123,13 +125,14 @@ def exit_code(error: KoreEtlError) -> int:
 def _usage(error: click.ClickException) -> str:
     message = error.format_message()
     if isinstance(error, click.NoSuchOption) and error.option_name in {p for o in cli.params for p in o.opts}:
-        return f"{error.option_name} is a global option: put it before the verb, as in `kore-etl {error.option_name} sync`."
+        option = error.option_name
+        return f"{option} is a global option: put it before the verb, as in `kore-etl {option} sync`."
     return message
 
 
 def _fail(code: int, problems: list[str], *, as_json: bool) -> int:
     if as_json:
-        import json  # noqa: PLC0415  only where asked for
+        import json
 
         click.echo(json.dumps({"exit_code": code, "errors": problems}))
     for problem in problems:

@@ -11,8 +11,8 @@ from etl.cli.output import Output
 @click.pass_obj
 def command(output: Output) -> int:
     """Create the warehouse's tables and views, or upgrade them. Safe when several start at once."""
-    from etl import bootstrap  # noqa: PLC0415  the rooms are imported when a verb runs
-    from etl.cli import config, signals  # noqa: PLC0415
+    from etl import bootstrap
+    from etl.cli import config, signals
 
     settings = config.load(output, needs="warehouse")
 

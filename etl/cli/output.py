@@ -1,4 +1,4 @@
-"""How things look: what goes to stdout, what to stderr, tables, and that text from outside cannot command a terminal."""
+"""How things look: what goes to stdout and stderr, tables, and that text from outside cannot steer a terminal."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import json
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from etl.model import Interval, Scope
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -61,9 +63,9 @@ class Output:
         """A table that fits the terminal; numbers right-aligned; text from outside made harmless."""
         if self.as_json or self.quiet:
             return
-        from rich import box  # noqa: PLC0415  rich costs 50 ms: only where a table is shown
-        from rich.table import Table  # noqa: PLC0415
-        from rich.text import Text  # noqa: PLC0415
+        from rich import box
+        from rich.table import Table
+        from rich.text import Text
 
         table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
         for column in columns:
@@ -79,7 +81,7 @@ class Output:
         self._console().print(table)
 
     def _console(self) -> Console:
-        from rich.console import Console  # noqa: PLC0415  see table()
+        from rich.console import Console
 
         return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 100)
 
@@ -110,6 +112,20 @@ def ago(age: timedelta) -> str:
 def number(count: float | None) -> str:
     """A count with thousands separators; a dash where there is none."""
     return "-" if count is None else f"{count:,.0f}"
+
+
+def plain(value: Any) -> dict[str, Any]:
+    """A dataclass of the warehouse as one flat JSON object: a scope as its three names, an interval as its bounds."""
+    flat: dict[str, Any] = {}
+    for each in fields(value):
+        inner = getattr(value, each.name)
+        if isinstance(inner, Scope):
+            flat |= {"account_id": inner.account_id, "app_id": inner.app_id, "channel": inner.channel.value}
+        elif isinstance(inner, Interval):
+            flat |= {"window_start": inner.start, "window_end": inner.end}
+        else:
+            flat[each.name] = inner
+    return flat
 
 
 def _json(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from etl.cli.config import Instant, account_option, channel_option
+from etl.cli.options import Instant, account_option, channel_option
 from etl.cli.output import Column, Output, number
 from etl.model import Scope, ScopeState, Window
 from etl.plan import Priced
@@ -47,9 +47,9 @@ def command(
         raise click.UsageError(f"--start {start.isoformat()} must be before --end {end.isoformat()}.")
     if only_gaps and start is None:
         raise click.UsageError("--only-gaps goes with --start and --end.")
-    from etl import bootstrap  # noqa: PLC0415  the rooms are imported when a verb runs
-    from etl import plan as planner  # noqa: PLC0415
-    from etl.cli import config, signals  # noqa: PLC0415
+    from etl import bootstrap
+    from etl import plan as planner
+    from etl.cli import config, signals
 
     settings = config.load(output, needs="source")
     chosen = config.chosen(settings, accounts, channel)

@@ -60,8 +60,8 @@ def progress(output: Output, names: dict[Scope, str]) -> Iterator[Emit]:
 
 @contextmanager
 def _live(names: dict[Scope, str]) -> Iterator[Emit]:
-    from rich.console import Console  # noqa: PLC0415  rich only where a person watches
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     seen = Seen()
     last = ""
@@ -89,7 +89,7 @@ def _live(names: dict[Scope, str]) -> Iterator[Emit]:
 
 
 def _lines(output: Output) -> Emit:
-    from etl.cli.log import logger  # noqa: PLC0415  structlog only where lines are logged
+    from etl.cli.log import logger
 
     log = logger(output)
     seen = Seen()
@@ -125,4 +125,3 @@ def _log_window(event: WindowDone, say: Callable[..., object]) -> None:
         rows=event.rows,
         **details,
     )
-

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
 
 from etl import bootstrap
 from etl.cli import config, signals
 from etl.cli.output import Output
-from etl.warehouse.warehouse import SchemaState, Warehouse
+from etl.warehouse.migrate import SchemaState
+from etl.warehouse.warehouse import Warehouse
 
 T = TypeVar("T")
+E = TypeVar("E")
 
 
-def read(output: Output, query: Callable[[Warehouse], Awaitable[T]], *, empty: T) -> T:
+def read(output: Output, query: Callable[[Warehouse], Coroutine[Any, Any, T]], *, empty: E) -> T | E:
     """The answer of one query; `empty` where there is no schema yet. Raises SchemaMismatch, WarehouseError."""
     settings = config.load(output, needs="warehouse")
 
-    async def ask(_: object) -> T:
+    async def ask(_: object) -> T | E:
         async with bootstrap.warehouse(settings) as store:
             if await store.schema_state() is SchemaState.EMPTY:
                 return empty

@@ -24,9 +24,7 @@ SENTENCES = {
 }
 
 
-def execute(
-    output: Output, order: Callable[[Settings], Order], account_ids: Sequence[str], channel: str | None
-) -> int:
+def execute(output: Output, order: Callable[[Settings], Order], account_ids: Sequence[str], channel: str | None) -> int:
     """Run an order over the chosen accounts, show the outcome, return the exit code."""
     settings = config.load(output, needs="source")
     accounts = config.chosen(settings, account_ids, channel)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.output import Column, Output, ago, number, when
+from etl.cli.output import Column, Output, ago, clean, number, plain, when
 
 if TYPE_CHECKING:
     from etl.warehouse.reading import RunDetail, RunLine
@@ -20,11 +19,11 @@ def command(ctx: click.Context, limit: int) -> int:
     """List the latest runs. `kore-etl runs show RUN_ID` shows one with its windows."""
     if ctx.invoked_subcommand is not None:
         return 0
-    from etl.cli.reading import read  # noqa: PLC0415  the rooms are imported when a verb runs
+    from etl.cli.reading import read
 
     output: Output = ctx.obj
     lines = read(output, lambda store: store.runs(limit=limit), empty=())
-    output.document({"exit_code": 0, "runs": [asdict(line) for line in lines]})
+    output.document({"exit_code": 0, "runs": [plain(line) for line in lines]})
     if not lines:
         output.say("No runs yet. `kore-etl sync` makes the first.")
         return 0
@@ -38,14 +37,14 @@ def command(ctx: click.Context, limit: int) -> int:
 @click.pass_obj
 def show(output: Output, run_id: str) -> int:
     """One run, window by window."""
-    from etl.cli.reading import read  # noqa: PLC0415  the rooms are imported when a verb runs
+    from etl.cli.reading import read
 
     run = read(output, lambda store: store.run(run_id), empty=None)
     if run is None:
         output.document({"exit_code": 1, "errors": [f"There is no run {run_id}."]})
         output.complain(f"kore-etl: there is no run {run_id}; `kore-etl runs` lists them.")
         return 1
-    output.document({"exit_code": 0, **asdict(run)})
+    output.document({"exit_code": 0, "run": plain(run.line), "windows": [plain(window) for window in run.windows]})
     _show(output, run)
     return 0
 
@@ -53,22 +52,24 @@ def show(output: Output, run_id: str) -> int:
 def _line(line: RunLine) -> tuple[str, ...]:
     took = "-" if line.finished_at is None else ago(line.finished_at - line.started_at)
     code = "-" if line.exit_code is None else str(line.exit_code)
-    return line.run_id, line.verb, when(line.started_at), took, line.verdict, code
+    return line.run_id, line.verb, when(line.started_at), took, line.verdict.value, code
 
 
 def _show(output: Output, run: RunDetail) -> None:
-    output.say(f"Run {run.line.run_id}: {run.line.verb}, {run.line.verdict}, started {when(run.line.started_at)}.")
+    output.say(
+        f"Run {run.line.run_id}: {run.line.verb}, {run.line.verdict.value}, started {when(run.line.started_at)}."
+    )
     names = ("No", "Account", "Channel", "From (UTC)", "To (UTC)", "State", "Proof", "Seen", "Requests")
     numbers = {"No", "Seen", "Requests"}
     rows = [
         (
             str(window.window_no),
-            window.account_id,
-            window.channel,
-            f"{window.window_start:%Y-%m-%d %H:%M}",
-            f"{window.window_end:%Y-%m-%d %H:%M}",
-            window.state,
-            window.proof or "-",
+            window.scope.account_id,
+            window.scope.channel.value,
+            f"{window.interval.start:%Y-%m-%d %H:%M}",
+            f"{window.interval.end:%Y-%m-%d %H:%M}",
+            window.state.value,
+            window.proof.value if window.proof else "-",
             number(window.seen),
             number(window.requests),
         )
@@ -76,5 +77,5 @@ def _show(output: Output, run: RunDetail) -> None:
     ]
     output.table([Column(name, number=name in numbers) for name in names], rows)
     for window in run.windows:
-        if window.error:
-            output.say(f"Window {window.window_no}: {window.error}")
+        if trouble := window.error or window.why:
+            output.say(f"Window {window.window_no}: {clean(trouble)}")

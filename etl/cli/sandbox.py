@@ -46,10 +46,10 @@ def command(
       kore-etl sandbox --write-config sandbox
       kore-etl sandbox --campaigns 5000 --faults 500@2x3,drop@7
     """
-    from etl.cli import signals  # noqa: PLC0415  the rooms are imported when a verb runs
-    from etl.sandbox.app import Sandbox  # noqa: PLC0415
-    from etl.sandbox.catalogue import build_catalogue  # noqa: PLC0415
-    from etl.sandbox.faults import parse_faults  # noqa: PLC0415
+    from etl.cli import signals
+    from etl.sandbox.app import serve
+    from etl.sandbox.catalogue import build_catalogue
+    from etl.sandbox.faults import parse_faults
 
     try:
         script = parse_faults(faults)
@@ -57,13 +57,11 @@ def command(
         raise click.BadParameter(str(error), param_hint="--faults") from None
     catalogue = build_catalogue(accounts=accounts, campaigns=campaigns, seed=seed, now=midnight())
 
-    async def serve(_: object) -> None:
-        async with Sandbox(catalogue, faults=script, port=port) as sandbox:
-            _announce(output, sandbox.url, catalogue, write_config)
-            await asyncio.Event().wait()
+    def announce(url: str) -> None:
+        _announce(output, url, catalogue, write_config)
 
     try:
-        signals.run(serve)
+        signals.run(lambda _: serve(catalogue, port=port, faults=script, announce=announce, stop=asyncio.Event()))
     except OSError as error:
         raise click.UsageError(f"Port {port} cannot be used: {error.strerror}. Choose another with --port.") from error
     return 0

@@ -15,7 +15,7 @@ T = TypeVar("T")
 _CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 
-class Interrupted(click.exceptions.Exit):  # noqa: N818  click's own word for it
+class Interrupted(click.exceptions.Exit):
     """A signal ended a verb that has no run to close."""
 
 

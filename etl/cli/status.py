@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.output import Column, Output, ago, number, when
+from etl.cli.output import Column, Output, ago, number, plain, when
 
 if TYPE_CHECKING:
     from etl.warehouse.reading import RunLine, ScopeFreshness
@@ -19,13 +18,13 @@ if TYPE_CHECKING:
 @click.pass_obj
 def command(output: Output) -> int:
     """Per account and channel: proven until when, how old that is, what is stored, what is waiting."""
-    from etl.cli.reading import read  # noqa: PLC0415  the rooms are imported when a verb runs
+    from etl.cli.reading import read
 
     async def query(store: Warehouse) -> tuple[tuple[ScopeFreshness, ...], tuple[RunLine, ...]]:
         return await store.freshness(), await store.runs(limit=5)
 
     scopes, runs = read(output, query, empty=((), ()))
-    output.document({"exit_code": 0, "scopes": [asdict(s) for s in scopes], "runs": [asdict(run) for run in runs]})
+    output.document({"exit_code": 0, "scopes": [plain(s) for s in scopes], "runs": [plain(run) for run in runs]})
     if not scopes:
         output.say("Nothing was read yet. `kore-etl sync` makes the first run.")
         return 0
@@ -39,14 +38,14 @@ def command(output: Output) -> int:
 def _line(scope: ScopeFreshness) -> tuple[str, ...]:
     age = "-" if scope.age_seconds is None else ago(timedelta(seconds=scope.age_seconds))
     return (
-        scope.account_id,
-        scope.channel,
+        scope.scope.account_id,
+        scope.scope.channel.value,
         when(scope.proven_until),
         age,
-        number(scope.live_campaigns),
+        number(scope.live_rows),
         number(scope.unproven_windows),
         number(scope.rejects_waiting),
-        scope.last_verdict or "-",
+        scope.last_run_verdict.value if scope.last_run_verdict else "-",
     )
 
 
@@ -54,4 +53,4 @@ def _last_run(output: Output, runs: tuple[RunLine, ...]) -> None:
     if runs:
         last = runs[0]
         output.say()
-        output.say(f"Last run {last.run_id}: {last.verb}, {last.verdict}, started {when(last.started_at)}.")
+        output.say(f"Last run {last.run_id}: {last.verb}, {last.verdict.value}, started {when(last.started_at)}.")

@@ -6,7 +6,7 @@ import functools
 
 import click
 
-from etl.cli.config import account_option, channel_option, wait_option
+from etl.cli.options import account_option, channel_option, wait_option
 from etl.cli.output import Output
 
 
@@ -27,7 +27,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
       kore-etl sync --account 67777ce93e25326494e9aaaa --channel sms
       kore-etl --json sync | jq .totals
     """
-    from etl import bootstrap  # noqa: PLC0415  the rooms are imported when a run starts
-    from etl.cli.running import execute  # noqa: PLC0415
+    from etl import bootstrap
+    from etl.cli.running import execute
 
     return execute(output, functools.partial(bootstrap.sync_order, wait_seconds=wait), accounts, channel)

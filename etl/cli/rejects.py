@@ -1,0 +1,86 @@
+"""`kore-etl rejects`: the quarantine of records and fields that could not be stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from etl.cli.output import Column, Output, number, plain, when
+
+if TYPE_CHECKING:
+    from etl.warehouse.reading import RejectLine
+
+
+@click.group("rejects", invoke_without_command=True, short_help="Records that could not be stored.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="How many, newest first."
+)
+@click.option("--show-raw", is_flag=True, help="Also show the records' text: personal data.")
+@click.pass_context
+def command(ctx: click.Context, limit: int, show_raw: bool) -> int:
+    """List what waits in quarantine: wholly rejected records, and fields (`field:NAME`) that were stored empty.
+
+    A rejected record makes every run exit 1 until it is gone from the source or acknowledged; a bad field never does.
+    """
+    if ctx.invoked_subcommand is not None:
+        return 0
+    from etl.cli.reading import read
+
+    output: Output = ctx.obj
+    lines = read(output, lambda store: store.rejects(limit=limit), empty=())
+    output.document({"exit_code": 0, "rejects": [_document(line, show_raw=show_raw) for line in lines]})
+    if not lines:
+        output.say("Nothing waits in quarantine.")
+        return 0
+    names = ("Id", "Account", "Channel", "Campaign", "Reason", "Times", "Last seen")
+    columns = [Column(name, number=name in ("Id", "Times")) for name in names]
+    output.table(columns, [_row(line) for line in lines])
+    if show_raw:
+        for line in lines:
+            output.table([Column(f"Text of {line.rejected_id}")], [(line.raw,)])
+    output.say()
+    output.say("`kore-etl rejects ack ID ...` silences what is known; the text is shown with --show-raw.")
+    return 0
+
+
+@command.command("ack")
+@click.argument("rejected_ids", metavar="ID...", nargs=-1, type=int)
+@click.option("--all", "everything", is_flag=True, help="Everything that waits now.")
+@click.pass_obj
+def ack(output: Output, rejected_ids: tuple[int, ...], everything: bool) -> int:
+    """Acknowledge rejected records: they stay in the table, but no longer make a run exit 1."""
+    if bool(rejected_ids) == everything:
+        raise click.UsageError("Name the ids that `kore-etl rejects` shows, or --all.")
+    from etl.cli.reading import read
+    from etl.warehouse.warehouse import Warehouse
+
+    async def acknowledge(store: Warehouse) -> int:
+        waiting = [line.rejected_id for line in await store.rejects(limit=ALL)]
+        return await store.acknowledge_rejects(waiting if everything else rejected_ids)
+
+    count = read(output, acknowledge, empty=0)
+    output.document({"exit_code": 0, "acknowledged": count})
+    output.say(f"{number(count)} acknowledged.")
+    return 0
+
+
+ALL = 100_000
+"""More than anyone will look at; `--all` acknowledges so many at once."""
+
+
+def _document(line: RejectLine, *, show_raw: bool) -> dict[str, object]:
+    return {name: value for name, value in plain(line).items() if show_raw or name != "raw"}
+
+
+def _row(line: RejectLine) -> tuple[str, ...]:
+    reason = line.reason if line.detail is None else f"{line.reason} ({line.detail})"
+    return (
+        str(line.rejected_id),
+        line.scope.account_id,
+        line.scope.channel.value,
+        line.campaign_id or "-",
+        reason,
+        number(line.occurrences),
+        when(line.last_seen_at),
+    )

@@ -1,0 +1,10 @@
+"""The room that talks HTTP: it reads one listing of Kore.ai and says whether what it read is proven complete.
+
+wire      how Kore spells a page request and an answer     slices   the records of a JSON text no decoder takes
+answers   what an HTTP answer means for the caller         attempt  one bounded HTTP attempt
+auth      tokens                                           pace     at most N requests a minute per account
+retry     what is tried again, after how long              listing  one page request, carried through all of these
+proof     what to ask next; when a sweep is complete       sweep    what one answer shows, what a sweep has gathered
+observe   what an answer tells about the server            windows  closed or open, and where to split
+source    reads a window: the shell that does what proof decides
+"""

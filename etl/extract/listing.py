@@ -1,0 +1,188 @@
+"""How one page request is carried through: token, turn, attempt, answer, and again where it failed.
+
+Nothing but a page, WindowFailed or AccountFailed comes out of here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from etl.errors import (
+    AccountFailed,
+    AccountRefused,
+    AccountUnavailable,
+    AttemptFailed,
+    Throttled,
+    TokenRefused,
+    WindowFailed,
+)
+from etl.extract import answers, attempt, wire
+from etl.extract.auth import TokenMint
+from etl.extract.pace import Pace
+from etl.extract.retry import RetryPolicy, persist
+from etl.model import Cost, Page, PageRequest, Record, Scope
+
+_CLOCK_OFF_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Api:
+    """Where one account's app is listed, and how it is asked: plain values from the settings."""
+
+    host: str
+    account_id: str
+    app_id: str
+    path: str = wire.DEFAULT_PATH
+    account_id_in_query: bool = False
+    user_agent: str = "kore-etl/0.1.0"
+    page_size: int = 100
+    requests_per_minute: int = 50
+    """Told in errors; `Pace` holds it."""
+    attempt_timeout_seconds: float = 30.0
+    max_body_bytes: int = 32 * 1024 * 1024
+    max_window_rows: int = 5000
+    settle_minutes: float = 10.0
+
+    @property
+    def url(self) -> str:
+        """Raises ConfigError."""
+        return wire.url(
+            self.host,
+            self.path,
+            app_id=self.app_id,
+            account_id=self.account_id,
+            account_id_in_query=self.account_id_in_query,
+        )
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a read has cost so far."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled_seconds: float = 0.0
+    sweeps: int = 0
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.requests, self.retries, self.throttled_seconds, self.sweeps)
+
+
+class Listing:
+    """One account's app: asks for pages, and remembers the server's clock and whether it ever answered."""
+
+    def __init__(
+        self,
+        *,
+        api: Api,
+        mint: TokenMint,
+        pace: Pace,
+        retry: RetryPolicy,
+        session: aiohttp.ClientSession,
+        in_flight: asyncio.Semaphore,
+        decode: Callable[[bytes, Scope], Record],
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._api = api
+        self._url = api.url
+        self._where = f"account {api.account_id}, app {api.app_id} at {urlsplit(self._url).netloc}"
+        self._mint = mint
+        self._pace = pace
+        self._retry = retry
+        self._session = session
+        self._in_flight = in_flight
+        self._decode = decode
+        self._clock = clock
+        self._sleep = sleep
+        self._monotonic = monotonic
+        self.answered = False
+        """Whether a usable page ever came."""
+        self.clock_ahead: float | None = None
+        """Seconds that the server's clock was ahead of ours at its latest answer; None before the first."""
+
+    async def page(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
+        """One page. Raises WindowFailed, AccountRefused or AccountUnavailable; `spent` counts in every case."""
+
+        def before_wait(error: AttemptFailed, seconds: float) -> None:
+            spent.retries += 1
+            if isinstance(error, Throttled):
+                spent.throttled_seconds += self._pace.pause(seconds)
+
+        try:
+            page = await persist(
+                self._retry,
+                lambda: self._with_token(request, scope, spent),
+                before_wait=before_wait,
+                sleep=self._sleep,
+                monotonic=self._monotonic,
+            )
+        except AttemptFailed as last:
+            raise self._given_up(last) from last
+        self.answered = True
+        return page
+
+    async def _with_token(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
+        """One attempt; after a 401 one more with a new token, dated by the server's clock; then it is refused."""
+        try:
+            return await self._attempt(request, scope, spent)
+        except TokenRefused:
+            self._mint.renew(self._server_now())
+        spent.retries += 1
+        try:
+            return await self._attempt(request, scope, spent)
+        except TokenRefused as again:
+            raise AccountRefused(
+                f"{again} A new token was refused as well. Check client_id, client_secret and app_id. "
+                f"{answers.SCOPES}{self._clock_hint()}"
+            ) from again
+
+    async def _attempt(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
+        async with self._pace.turn(self._in_flight):
+            spent.requests += 1
+            answer = await attempt.post(
+                self._session,
+                self._url,
+                headers=wire.headers(
+                    token=self._mint.token(),
+                    app_id=self._api.app_id,
+                    account_id=self._api.account_id,
+                    user_agent=self._api.user_agent,
+                ),
+                body=wire.body(request),
+                timeout_seconds=self._api.attempt_timeout_seconds,
+                max_body_bytes=self._api.max_body_bytes,
+            )
+        now = self._clock()
+        if answer.server_now is not None:
+            self.clock_ahead = (answer.server_now - now).total_seconds()
+        return answers.page(answer, lambda record: self._decode(record, scope), now=now, where=self._where)
+
+    def _server_now(self) -> datetime | None:
+        return None if self.clock_ahead is None else self._clock() + timedelta(seconds=self.clock_ahead)
+
+    def _clock_hint(self) -> str:
+        off = self.clock_ahead or 0.0
+        if abs(off) <= _CLOCK_OFF_SECONDS:
+            return ""
+        direction = "behind" if off > 0 else "ahead of"
+        return f" This machine's clock is {abs(off):.0f} seconds {direction} Kore.ai's: set it right."
+
+    def _given_up(self, last: AttemptFailed) -> WindowFailed | AccountFailed:
+        """What it means that the last attempt failed as well."""
+        if isinstance(last, Throttled):
+            return AccountUnavailable(
+                f"{last} It still did after every retry: try again later, or lower requests_per_minute "
+                f"({self._api.requests_per_minute}), as the account's other integrations share the limit."
+            )
+        if not last.answered and not self.answered:
+            return AccountUnavailable(f"Nothing answers for {self._where}. {last} Check host, network and proxy.")
+        return WindowFailed(f"The listing of {self._where} could not be read, retries included. {last}")

@@ -1,0 +1,105 @@
+"""How often an account may be asked: at most N starts in any 60 seconds, and not at all while it is told to wait.
+
+Kore.ai documents 60 requests a minute per account, counted over 60 seconds (rate-limit page; kore-api-facts 8): one
+`Pace` serves both channels and all apps of an account. The rolling minute is the limiter library's exact log of starts,
+without its Limiter object, which would date a start that woke up late too early and so let too many through afterwards.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from pyrate_limiter import InMemoryBucket, Rate, RateItem
+
+from etl.model import Emit, Waiting
+
+_MINUTE_MS = 60_000
+_WORTH_TELLING_SECONDS = 1.0
+
+
+class Pace:
+    """One account's turns. `requests_per_minute` 0 = no limit; `monotonic` and `sleep` are in seconds."""
+
+    def __init__(
+        self,
+        account_id: str,
+        requests_per_minute: int,
+        *,
+        monotonic: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+        emit: Emit,
+    ) -> None:
+        self._account_id = account_id
+        self._monotonic = monotonic
+        self._sleep = sleep
+        self._emit = emit
+        self._starts = InMemoryBucket([Rate(requests_per_minute, _MINUTE_MS)]) if requests_per_minute else None
+        self._next_in_line = asyncio.Lock()
+        self._paused_until = monotonic()
+
+    def pause(self, seconds: float) -> float:
+        """No request of the account starts for so many seconds. Returns by how many that is later than before."""
+        now = self._monotonic()
+        before = max(self._paused_until, now)
+        self._paused_until = max(before, now + seconds)
+        return self._paused_until - before
+
+    @asynccontextmanager
+    async def turn(self, in_flight: asyncio.Semaphore) -> AsyncIterator[None]:
+        """The right to send one request now, and one place in flight until it is answered.
+
+        Only the account's next in line waits for a place in flight, and none is held while waiting for the minute:
+        a slow account does not stop the others.
+        """
+        async with self._next_in_line:
+            await self._start(in_flight)
+        try:
+            yield
+        finally:
+            in_flight.release()
+
+    async def _start(self, in_flight: asyncio.Semaphore) -> None:
+        """Take a place in flight at an instant when a start is allowed.
+
+        Both loops end: a pause is only prolonged by requests in flight, whose retries are bounded, and the minute
+        only empties while we are next in line.
+        """
+        while True:
+            while (wait := self._seconds_to_wait()) > 0:
+                await self._rest(wait)
+            await in_flight.acquire()
+            if self._take():
+                return
+            in_flight.release()
+
+    def _seconds_to_wait(self) -> float:
+        return max(self._paused_until - self._monotonic(), self._seconds_until_room())
+
+    def _seconds_until_room(self) -> float:
+        if self._starts is None:
+            return 0.0
+        now = self._now_ms()
+        self._starts.leak(now)
+        limit = self._starts.rates[0].limit
+        if self._starts.count() < limit:
+            return 0.0
+        oldest = self._starts.peek(limit - 1)
+        return 0.0 if oldest is None else (oldest.timestamp + _MINUTE_MS + 1 - now) / 1000
+
+    def _take(self) -> bool:
+        """Log a start now; False where the account was paused meanwhile."""
+        if self._paused_until > self._monotonic():
+            return False
+        return self._starts is None or bool(self._starts.put(RateItem(self._account_id, self._now_ms())))
+
+    def _now_ms(self) -> int:
+        return int(self._monotonic() * 1000)
+
+    async def _rest(self, seconds: float) -> None:
+        if seconds > _WORTH_TELLING_SECONDS:
+            paused = self._paused_until > self._monotonic()
+            why = "Kore.ai asked to wait" if paused else "the rate limit"
+            self._emit(Waiting(self._account_id, seconds, why))
+        await self._sleep(seconds)

@@ -1,0 +1,202 @@
+"""What each key of the configuration may hold, and what it is by default.
+
+A field's description says what is allowed, in words that follow "must be"; `config.example.toml` says what it is for.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from datetime import UTC, datetime
+from typing import Annotated, Any
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
+
+from etl.model import BEGINNING, Channel
+
+# -- single values ----------------------------------------------------------------------------------------------------
+
+
+def _no_flag(value: Any) -> Any:
+    if isinstance(value, bool):
+        raise ValueError  # noqa: TRY004  TypeError is not what pydantic listens for
+    return value
+
+
+def _host(value: str) -> str:
+    """`platform.kore.ai`, with or without a scheme and a final slash -> `https://platform.kore.ai`."""
+    parts = _split(value if "://" in value else f"https://{value}")
+    if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("must be a host name alone, without user, path or query")
+    name = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name):
+        raise ValueError
+    if parts.scheme == "http" and not _is_loopback(name):
+        raise ValueError("plain http is only for this machine (localhost, 127.0.0.0/8, ::1); write https://")
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _split(address: str) -> SplitResult:
+    """`urlsplit`, which drops line breaks and looks at the port only when asked."""
+    try:
+        parts = urlsplit(address)
+        usable = parts.port != 0 and not re.search(r"[^!-~]", address)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise ValueError
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _path(value: str) -> str:
+    rest = value.replace("{app_id}", "", 1)
+    if not value.startswith("/") or rest == value or re.search(r"[^!-~]|[{}?#\\]|^//", rest):
+        raise ValueError
+    return value
+
+
+def _id(value: str) -> str:
+    """Ids go into headers, and the app's into the path."""
+    if not re.fullmatch(r"[!-~]{1,200}", value) or re.search(r"[/\\?#%]|^\.\.?$", value):
+        raise ValueError
+    return value
+
+
+def _once(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
+    if not channels or len(set(channels)) < len(channels):
+        raise ValueError
+    return channels
+
+
+def _utc(moment: datetime) -> datetime:
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not BEGINNING <= moment < BEGINNING.replace(year=2101):
+        raise ValueError
+    return moment
+
+
+def _one_line(secret: SecretStr) -> SecretStr:
+    """Variables filled from files often end with a line break."""
+    text = secret.get_secret_value().rstrip("\r\n")
+    if not text.strip() or not text.isprintable():
+        raise ValueError
+    return SecretStr(text)
+
+
+def _database(url: SecretStr) -> SecretStr:
+    scheme = url.get_secret_value().partition("://")[0].partition("+")[0]
+    if scheme not in ("sqlite", "postgres", "postgresql"):
+        raise ValueError
+    return url
+
+
+Whole = Annotated[int, BeforeValidator(_no_flag)]
+Seconds = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, le=3600, allow_inf_nan=False)]
+Host = Annotated[str, AfterValidator(_host)]
+Id = Annotated[str, AfterValidator(_id)]
+Printable = Annotated[str, Field(pattern=r"^[!-~]+$")]
+
+_HOST = "a host such as https://platform.kore.ai; https, but for this machine"
+_SECONDS = "a number of seconds, above 0 and at most 3600"
+_FLAG = "true or false"
+_CLIENT = "the Client ID of the JWT app (cs-...), without spaces"
+_FILE = "the name of a file"
+
+
+# -- the sections -----------------------------------------------------------------------------------------------------
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Api(_Section):
+    """Where and how campaigns are asked for."""
+
+    host: Host = Field("https://platform.kore.ai", description=_HOST)
+    path: Annotated[str, AfterValidator(_path)] = Field(
+        "/agentassist/api/v1/public/{app_id}/campaign/getAllCampaignDetails",
+        description="a path that starts with / and holds {app_id} once, and nothing else in braces",
+    )
+    account_id_in_query: bool = Field(False, description=_FLAG)
+    page_size: Whole = Field(100, ge=1, le=100, description="a whole number between 1 and 100")
+    requests_per_minute: Whole = Field(
+        50, ge=0, le=100_000, description="a whole number between 0 and 100000; 0 means no limit"
+    )
+    max_in_flight: Whole = Field(8, ge=1, le=1000, description="a whole number between 1 and 1000")
+    attempt_timeout_seconds: Seconds = Field(30, description=_SECONDS)
+    max_attempts: Whole = Field(5, ge=1, le=100, description="a whole number between 1 and 100")
+    max_body_mb: Whole = Field(32, ge=1, le=1024, description="a whole number of MB between 1 and 1024")
+    backoff_seconds: Seconds = Field(1, description=_SECONDS)
+    max_wait_seconds: Seconds = Field(120, description=_SECONDS)
+
+
+class Auth(_Section):
+    """The JWT app; an account may name one of its own."""
+
+    client_id: Printable | None = Field(None, description=_CLIENT)
+    client_secret_file: str | None = Field(None, description=_FILE)
+    client_secret: Annotated[SecretStr, AfterValidator(_one_line)] | None = Field(
+        None, description="the Client Secret, one line of text"
+    )
+    token_ttl_seconds: Whole = Field(300, ge=10, le=3600, description="a whole number of seconds between 10 and 3600")
+    single_use_tokens: bool = Field(False, description=_FLAG)
+
+
+class Account(_Section):
+    """One app of one account, as written; see `ResolvedAccount` for what holds."""
+
+    account_id: Id = Field(description="the account's id: printable, without spaces, / \\ ? # or %")
+    app_id: Id = Field(description="the app's id (st-...): printable, without spaces, / \\ ? # or %")
+    name: str = Field("", description="text")
+    channels: Annotated[tuple[Channel, ...], AfterValidator(_once)] = Field(
+        (Channel.SMS, Channel.VOICE), description='a list of "sms", "voice" or both, each once'
+    )
+    host: Host | None = Field(None, description=_HOST)
+    client_id: Printable | None = Field(None, description=_CLIENT)
+    client_secret_file: str | None = Field(None, description=_FILE)
+    requests_per_minute: Whole | None = Field(
+        None, ge=0, le=100_000, description="a whole number between 0 and 100000; 0 means no limit"
+    )
+
+
+class Sync(_Section):
+    """What is read, and how far a read goes."""
+
+    history_start: Annotated[datetime, AfterValidator(_utc)] | None = Field(
+        None, description="a date and time between 2000 and 2100, such as 2024-01-01T00:00:00Z"
+    )
+    lookback_days: Whole = Field(30, ge=0, le=36_500, description="a whole number of days, 0 or more")
+    settle_minutes: Whole = Field(10, ge=0, le=100_000, description="a whole number of minutes, 0 or more")
+    max_window_rows: Whole = Field(5000, ge=1, description="a whole number of rows, 1 or more")
+    full_sweep_rows: Whole = Field(5000, ge=0, description="a whole number of rows, 0 or more")
+    resweep_days: Whole = Field(28, ge=1, le=36_500, description="a whole number of days, 1 or more")
+    lease_seconds: Whole = Field(90, ge=5, le=86_400, description="a whole number of seconds, 5 or more")
+
+
+class Warehouse(_Section):
+    """The database. The URL may hold a password (from the environment), so it is masked."""
+
+    url: Annotated[SecretStr, AfterValidator(_database)] = Field(
+        SecretStr("sqlite:///campaigns.db"), description="sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+    )
+    schema_name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] = Field(
+        "public", alias="schema", description="a plain name of letters, digits and _, at most 63"
+    )
+    password_file: str | None = Field(None, description=_FILE)
+    _password: SecretStr | None = PrivateAttr(None)
+
+    def url_text(self) -> str:
+        return self.url.get_secret_value()
+
+    def password(self) -> str | None:
+        """What `password_file` holds; None without one."""
+        return None if self._password is None else self._password.get_secret_value()

@@ -1,0 +1,337 @@
+"""How Kore.ai spells a campaign record; nobody else knows. Pure: bytes in, `Campaign` or `Rejected` out.
+
+A record of the documented shape is decoded in one go (`_plain`). One with anything odd about it is read again field by
+field (`_tolerant`), so that a bad field costs that field and no more. Where the first succeeds, both agree.
+Spellings are from the API page "Get All SMS Campaigns API" and its sibling pages (voice list, v2).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from hashlib import blake2b
+from typing import Any, TypeVar
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from etl.model import Campaign, FieldProblem, Record, Rejected, Scope
+from etl.values import (
+    COUNTER,
+    SMALLINT,
+    FieldError,
+    as_flag,
+    as_instant,
+    as_names,
+    as_only_name,
+    as_text,
+    as_text_or_id,
+    as_whole,
+    is_usable_id,
+    loads,
+    readable,
+    within,
+)
+
+_REQUIRED = ("name", "status", "createdAt")
+"""Sent with every documented record. Any other field may be absent: on one channel, or until the campaign has run."""
+
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
+_LONE_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+T = TypeVar("T")
+
+
+def decode(raw: bytes, scope: Scope) -> Record:
+    """One record of a page, its JSON exactly as it came -> the campaign, or why it cannot be one. Never raises.
+
+    `Rejected.reason` is `not_utf8`, `nul_byte`, `not_json`, `too_deep`, `not_an_object`, `no_id`, `bad_id` or
+    `foreign_account`.
+    """
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return _rejected(raw, "not_utf8", _salvaged(raw))
+    if b"\0" in raw:
+        return _rejected(raw, "nul_byte", _salvaged(raw))
+    return _plain(raw, text, scope) or _tolerant(raw, text, scope)
+
+
+# -- the documented shape ---------------------------------------------------------------------------------------------
+
+
+class _Message(msgspec.Struct, gc=False):
+    message: str | None = None
+
+
+class _Named(msgspec.Struct, gc=False):
+    name: str | None = None
+
+
+class _Schedule(msgspec.Struct, gc=False):
+    scheduled: bool | None = msgspec.field(default=None, name="isSchedulingEnabled")
+    recurring: bool | None = msgspec.field(default=None, name="isRecurrenceEnabled")
+
+
+class _Shape(msgspec.Struct, gc=False, rename="camel"):
+    """A record as the samples show it, SMS and voice in one."""
+
+    name: str
+    status: str
+    created_at: str
+    id: str | None = None
+    other_id: str | None = msgspec.field(default=None, name="_id")  # voice
+    account_id: str | None = None
+    description: str | None = None
+    priority: str | None = None
+    format: str | None = None
+    campaign_execution_type: str | None = None
+    execution_type: str | None = None
+    dialing_mode: str | None = None
+    connection: str | None = None
+    experience_flow: str | None = None
+    message: _Message | None = None
+    dnc_lists: _Named | None = None  # v2; an object despite its name
+    campaign_instance_id: str | None = None
+    schedule: msgspec.Raw | UnsetType = UNSET
+    total_messages_sent: int | None = None
+    updated_at: str | None = None
+    campaign_instance_updated_at: str | None = None
+    contact_lists: list[str] | UnsetType | None = UNSET
+
+
+_shape = msgspec.json.Decoder(_Shape).decode
+_schedule = msgspec.json.Decoder(_Schedule | None).decode
+_PRIORITIES = {None: None} | {str(number): number for number in range(1, 6)}
+
+
+def _plain(raw: bytes, text: str, scope: Scope) -> Campaign | None:
+    """The campaign, if nothing at all is odd about the record. (An escaped NUL is; msgspec refuses lone surrogates.)"""
+    if b"\\u0000" in raw:
+        return None
+    try:
+        record = _shape(raw)
+        campaign_id = record.other_id if record.id is None else record.id
+        if campaign_id is None or not is_usable_id(campaign_id) or _contradicts(record, campaign_id, scope):
+            return None
+        return _campaign(record, campaign_id, raw, text)
+    except (msgspec.MsgspecError, ValueError, FieldError, RecursionError):
+        return None
+
+
+def _contradicts(record: _Shape, campaign_id: str, scope: Scope) -> bool:
+    return bool(
+        (record.other_id is not None and record.other_id != campaign_id)
+        or (record.account_id and record.account_id != scope.account_id)
+        or record.priority not in _PRIORITIES
+    )
+
+
+def _campaign(record: _Shape, campaign_id: str, raw: bytes, text: str) -> Campaign:
+    kind = record.campaign_execution_type
+    message = record.message.message if record.message else None
+    sent = record.total_messages_sent
+    touched = record.campaign_instance_updated_at
+    lists = record.contact_lists
+    schedule, slice_ = None, None
+    if record.schedule is not UNSET and (schedule := _schedule(record.schedule)):
+        slice_ = bytes(record.schedule).decode()
+    return Campaign(
+        campaign_id=campaign_id,
+        raw=text,
+        content_hash=_digest(raw),
+        name=record.name,
+        description=record.description,
+        status=record.status,
+        priority=_PRIORITIES[record.priority],
+        format=record.format,
+        execution_type=record.execution_type if kind is None else kind,
+        dialing_mode=record.dialing_mode,
+        connection=record.connection,
+        experience_flow_id=record.experience_flow,
+        message_text=None if message is None else readable(message),
+        dnc_list_name=record.dnc_lists.name if record.dnc_lists else None,
+        campaign_instance_id=record.campaign_instance_id,
+        is_scheduled=schedule.scheduled if schedule else None,
+        is_recurring=schedule.recurring if schedule else None,
+        schedule=slice_,
+        total_messages_sent=None if sent is None else within(COUNTER, sent),
+        created_at=as_instant(record.created_at),
+        updated_at=None if record.updated_at is None else as_instant(record.updated_at),
+        instance_updated_at=None if touched is None else as_instant(touched),
+        contact_lists=None if lists is UNSET else tuple(dict.fromkeys(lists or ())),
+    )
+
+
+# -- anything else, field by field ------------------------------------------------------------------------------------
+
+
+class _Fields:
+    """A record's values by their spelling (`message.message` is inside `message`), and what was wrong with them."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self.problems: list[FieldProblem] = []
+
+    def value(self, name: str) -> Any:
+        """None if it is null or missing."""
+        value: Any = self._values
+        for key in name.split("."):
+            value = value.get(key) if isinstance(value, dict) else None
+        return value
+
+    def has(self, name: str) -> bool:
+        return name in self._values
+
+    def note(self, name: str, problem: str) -> None:
+        self.problems.append(FieldProblem(name, problem))
+
+    def read(self, name: str, convert: Callable[[Any], T]) -> T | None:
+        """The value converted; None where it is null, missing, or (noted) not convertible."""
+        value = self.value(name)
+        try:
+            return None if value is None else convert(value)
+        except FieldError as odd:
+            self.note(name, str(odd))
+            return None
+
+    def text(self, name: str, convert: Callable[[Any], str | None] | None = None) -> str | None:
+        value = self.read(name, convert or as_text)
+        return None if value is None else self.storable(name, value)
+
+    def storable(self, name: str, text: str) -> str:
+        """Databases hold neither NUL nor lone surrogates: U+FFFD stands in for them."""
+        mended = _UNSTORABLE.sub("\ufffd", text)
+        if mended != text:
+            self.note(name, "NUL character" if "\0" in text else "lone surrogate")
+        return mended
+
+
+def _tolerant(raw: bytes, text: str, scope: Scope) -> Record:
+    try:
+        values = loads(text)
+    except RecursionError:
+        return _rejected(raw, "too_deep", {})
+    except ValueError:
+        return _rejected(raw, "not_json", {})
+    if not isinstance(values, dict):
+        return _rejected(raw, "not_an_object", {})
+    fields = _Fields(values)
+    campaign_id = _identity(fields)
+    if campaign_id is None:
+        has_none = fields.value("id") is None and fields.value("_id") is None
+        return _rejected(raw, "no_id" if has_none else "bad_id", values)
+    if fields.read("accountId", as_text) not in {None, "", scope.account_id}:
+        return _rejected(raw, "foreign_account", values)
+    return _campaign_of(fields, campaign_id, raw, text)
+
+
+def _campaign_of(fields: _Fields, campaign_id: str, raw: bytes, text: str) -> Campaign:
+    for name in _REQUIRED:
+        if fields.value(name) is None:
+            fields.note(name, "missing")
+    kind = fields.text("campaignExecutionType")
+    message = fields.text("message.message" if isinstance(fields.value("message"), dict) else "message")
+    schedule = _schedule_text(fields, raw)
+    return Campaign(
+        campaign_id=campaign_id,
+        raw=text,
+        content_hash=_digest(raw),
+        name=fields.text("name"),
+        description=fields.text("description"),
+        status=fields.text("status"),
+        priority=fields.read("priority", lambda value: as_whole(SMALLINT, value)),
+        format=fields.text("format"),
+        execution_type=fields.text("executionType") if kind is None else kind,
+        dialing_mode=fields.text("dialingMode"),
+        connection=fields.text("connection"),
+        experience_flow_id=fields.text("experienceFlow", as_text_or_id),
+        message_text=None if message is None else readable(message),
+        dnc_list_name=fields.text("dncLists", as_only_name),
+        campaign_instance_id=fields.text("campaignInstanceId"),
+        is_scheduled=fields.read("schedule.isSchedulingEnabled", as_flag),
+        is_recurring=fields.read("schedule.isRecurrenceEnabled", as_flag),
+        schedule=schedule,
+        total_messages_sent=fields.read("totalMessagesSent", lambda value: as_whole(COUNTER, value)),
+        created_at=fields.read("createdAt", as_instant),
+        updated_at=fields.read("updatedAt", as_instant),
+        instance_updated_at=fields.read("campaignInstanceUpdatedAt", as_instant),
+        contact_lists=_contact_lists(fields),
+        problems=tuple(fields.problems),
+    )
+
+
+def _identity(fields: _Fields) -> str | None:
+    """`id` (SMS) or `_id` (voice), the first that is usable; notes the other one where it says something else."""
+    given = [(name, fields.value(name)) for name in ("id", "_id") if fields.value(name) is not None]
+    chosen = next((value for _, value in given if is_usable_id(value)), None)
+    for name, value in given:
+        if value != chosen:
+            fields.note(name, "another id" if is_usable_id(value) else "not a usable id")
+    return chosen
+
+
+def _schedule_text(fields: _Fields, raw: bytes) -> str | None:
+    """The slice of the record as it came: no published sample shows a schedule in use, so its keys are unknown."""
+    schedule = fields.value("schedule")
+    if schedule is None:
+        return None
+    if not isinstance(schedule, dict):
+        fields.note("schedule", "not an object")
+        return None
+    try:
+        found = bytes(msgspec.json.decode(_without_lone_escapes(raw), type=dict[str, msgspec.Raw])["schedule"])
+    except (msgspec.MsgspecError, RecursionError, KeyError):
+        fields.note("schedule", "unreadable")
+        return None
+    if found not in raw:
+        fields.note("schedule", "lone surrogate")
+    return found.decode()
+
+
+def _contact_lists(fields: _Fields) -> tuple[str, ...] | None:
+    """() for null or an empty list; None, which keeps stored links, where it is missing or an element is unreadable."""
+    if not fields.has("contactLists"):
+        return None
+    if fields.value("contactLists") is None:
+        return ()
+    names = fields.read("contactLists", as_names)
+    if names is None:
+        return None
+    return tuple(dict.fromkeys(fields.storable("contactLists", name) for name in names))
+
+
+# -- records that cannot be stored ------------------------------------------------------------------------------------
+
+
+def _rejected(raw: bytes, reason: str, values: Mapping[str, Any]) -> Rejected:
+    fields = _Fields(values)
+    return Rejected(
+        key=_digest(raw),
+        raw=raw.decode(errors="backslashreplace").replace("\0", "\\x00"),
+        reason=reason,
+        campaign_id=_identity(fields),
+        created_at=fields.read("createdAt", as_instant),
+        updated_at=fields.read("updatedAt", as_instant),
+    )
+
+
+def _salvaged(raw: bytes) -> Mapping[str, Any]:
+    """What can still be read of a record with broken characters: its id tells that the campaign is not gone."""
+    text = raw.decode(errors="replace").replace("\0", "\ufffd")
+    try:
+        values = loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(values, dict):
+        return {}
+    return {name: value for name, value in values.items() if "\ufffd" not in str(value)}
+
+
+def _without_lone_escapes(raw: bytes) -> bytes:
+    """The same text, length and all, with U+FFFD for escaped lone surrogates, which msgspec refuses."""
+    return _LONE_ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], raw)
+
+
+def _digest(raw: bytes) -> str:
+    return blake2b(raw, digest_size=16).hexdigest()

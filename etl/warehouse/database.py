@@ -1,0 +1,53 @@
+"""How the room gets a connection: one transaction to read, one to write, and what is undone when something fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from etl.warehouse import dialect, failures
+from etl.warehouse.address import Address
+
+
+class Database:
+    """The warehouse's engine. Nothing is opened before the first transaction.
+
+    Both transactions raise WarehouseError for whatever the driver raises; any exception rolls back.
+    """
+
+    def __init__(self, address: Address) -> None:
+        self.address = address
+        self._engine = dialect.open_engine(address)
+        self._foreign = dialect.foreign_errors(address)
+        # SQLite has one writer at a time and its own waiting is unfair: our tasks queue here, in order
+        self._turn: AbstractAsyncContextManager[object] = nullcontext() if address.file is None else asyncio.Lock()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes nothing."""
+        with failures.translated(self._foreign, self.address.shown):
+            async with self._engine.connect() as connection, connection.begin():
+                yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write: committed when the body ends, rolled back when it raises."""
+        with failures.translated(self._foreign, self.address.shown):
+            async with self._turn, self._engine.connect() as connection:
+                await connection.execution_options(**{dialect.WRITES: True})
+                async with connection.begin():
+                    yield connection
+
+    async def enable_wal(self, file: Path) -> None:
+        """SQLite only: let readers and the writer work side by side; kept in the file."""
+        with failures.translated(self._foreign, self.address.shown):
+            async with self._turn:
+                await asyncio.to_thread(dialect.enable_wal, file, self.address.connect_args["timeout"])
+
+    async def close(self) -> None:
+        with failures.translated(self._foreign, self.address.shown):
+            await self._engine.dispose()

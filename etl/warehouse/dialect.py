@@ -1,0 +1,155 @@
+"""Where SQLite and PostgreSQL differ in SQL; every other file of the room is written once for both."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Connection,
+    Dialect,
+    Float,
+    Table,
+    Text,
+    any_,
+    bindparam,
+    cast,
+    event,
+    func,
+    literal,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.sql import Insert
+
+from etl.warehouse.address import Address
+
+WRITES = "kore_etl_writes"
+"""Execution option of a connection whose transaction will write."""
+
+WAL_TRIES = 20
+CONNECTIONS = 20
+POOL_SECONDS = 60.0
+
+
+def open_engine(address: Address) -> AsyncEngine:
+    """An engine that connects on first use. Parameters never appear in its errors."""
+    engine = create_async_engine(
+        address.url,
+        connect_args=dict(address.connect_args),
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=5,
+        max_overflow=CONNECTIONS - 5,
+        pool_timeout=POOL_SECONDS,
+        hide_parameters=True,
+    )
+    if address.file is not None:
+        event.listen(engine.sync_engine, "connect", _leave_transactions_to_us)
+        event.listen(engine.sync_engine, "begin", _begin)
+    else:  # never the role's search path: a table of the same name could stand before ours
+        engine = engine.execution_options(schema_translate_map={None: address.schema})
+    return engine
+
+
+def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # the driver would begin late, after the first read: then a write fails at once
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get(WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def enable_wal(file: Path, timeout: float) -> None:
+    """Switch a SQLite file to its write-ahead log, unless it is. Blocks for up to `timeout` seconds a try.
+
+    SQLite does not wait for other users of the file when it switches, but it does when it begins to write.
+    """
+    with closing(sqlite3.connect(file, timeout=timeout, isolation_level=None)) as connection:
+        for tries_left in reversed(range(WAL_TRIES)):
+            try:
+                if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                    connection.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or not tries_left:
+                    raise
+                connection.execute("BEGIN IMMEDIATE")
+                connection.execute("ROLLBACK")
+            else:
+                return
+
+
+def foreign_errors(address: Address) -> tuple[type[Exception], ...]:
+    """What a driver may raise: database errors, wrapped or bare, the network's, and values that do not fit."""
+    common = (SQLAlchemyError, OSError, OverflowError, UnicodeError)
+    if address.file is not None:
+        return (*common, sqlite3.Error)
+    import asyncpg  # type: ignore[import-untyped]  # here: 84 ms that SQLite need not pay
+
+    return (*common, asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
+
+def is_postgres(connection: AsyncConnection | Connection) -> bool:
+    return connection.dialect.name == "postgresql"
+
+
+# -- expressions ------------------------------------------------------------------------------------------------------
+
+
+def in_values(column: ColumnElement[Any], values: Iterable[Any], dialect: Dialect) -> ColumnElement[bool]:
+    """`column` is one of `values`, whatever their number, as one parameter and one cacheable statement."""
+    wanted = list(values)
+    if dialect.name == "postgresql":
+        kind = BigInteger() if isinstance(column.type, BigInteger) else Text()
+        return column == any_(bindparam(None, wanted, type_=ARRAY(kind)))
+    parts = func.json_each(json.dumps(wanted)).table_valued("value")
+    return column.in_(select(parts.c.value))
+
+
+def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:
+    """The database's own clock, at this statement and not at the transaction's start."""
+    if dialect.name == "postgresql":
+        later = func.make_interval(0, 0, 0, 0, 0, 0, cast(literal(plus_seconds), Float(53)))
+        return func.clock_timestamp() + later
+    shift = f"{plus_seconds:+.3f} seconds"
+    return func.strftime("%Y-%m-%dT%H:%M:%f000Z", "now", shift, type_=Text)
+
+
+def seconds_until(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
+    """Seconds from the database's now to `instant`."""
+    if dialect.name == "postgresql":
+        return cast(func.extract("epoch", instant - func.clock_timestamp()), Float(53))
+    return (func.julianday(instant) - func.julianday("now")) * 86400.0
+
+
+def utc_day(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[str | None]:
+    """`YYYY-MM-DD` of an instant, in UTC."""
+    if dialect.name == "postgresql":
+        return func.to_char(func.timezone("UTC", instant), "YYYY-MM-DD")
+    return func.substr(instant, 1, 10)
+
+
+def insert_missing(table: Table, dialect: Dialect) -> Insert:
+    """An insert that leaves rows alone whose key exists."""
+    if dialect.name == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    return sqlite.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_replace(table: Table, dialect: Dialect, columns: Sequence[str]) -> Insert:
+    """An insert that sets `columns` where the key exists."""
+    statement = postgresql.insert(table) if dialect.name == "postgresql" else sqlite.insert(table)
+    keys = [column.name for column in table.primary_key]
+    return statement.on_conflict_do_update(
+        index_elements=keys, set_={name: statement.excluded[name] for name in columns}
+    )

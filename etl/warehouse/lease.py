@@ -1,0 +1,182 @@
+"""Who owns an account now: taking, renewing, fencing and giving back the lease row.
+
+The epoch counts up with every take-over and never back, so a holder that was paused and wakes up is told apart from
+its successor whatever the clocks say. Expiry is by the database's clock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from etl.errors import LeaseHeld, LeaseLost, WarehouseError
+from etl.model import Emit, Waiting
+from etl.warehouse import holder
+from etl.warehouse.database import Database
+from etl.warehouse.dialect import insert_missing, now, seconds_until
+from etl.warehouse.schema import sync_leases
+
+POLL_SECONDS = 2.0
+"""How often a waiting run looks whether the account is free."""
+
+Sleep = Callable[[float], Awaitable[object]]
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to write one account, until somebody else's epoch replaces ours."""
+
+    account_id: str
+    holder: str
+    epoch: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Who has an account, and for how much longer without a renewal."""
+
+    holder: str
+    epoch: int
+    seconds_left: float
+
+
+async def fence(connection: AsyncConnection, lease: Lease) -> None:
+    """The first statement of every transaction that writes an account: raises LeaseLost unless the lease is ours
+    still. It also renews the lease, and keeps it locked until the transaction ends."""
+    if not await _extend(connection, lease, lease.seconds):
+        raise LeaseLost(
+            f"Account {lease.account_id} was taken over by another run; nothing more is written for it. "
+            "What this run stored stays; the other run goes on from there."
+        )
+
+
+@asynccontextmanager
+async def held(
+    database: Database, account_id: str, *, seconds: float, wait_seconds: float, emit: Emit | None, sleep: Sleep
+) -> AsyncIterator[Lease]:
+    """Take the lease, renew it every third of `seconds` while the body runs, give it back. Raises LeaseHeld when it
+    is not free after `wait_seconds`."""
+    lease = await _acquire(database, account_id, seconds, wait_seconds, emit, sleep)
+    renewal = asyncio.create_task(_renew(database, lease, sleep))
+    try:
+        yield lease
+    finally:
+        renewal.cancel()
+        await asyncio.gather(renewal, return_exceptions=True)
+        with suppress(WarehouseError):  # a lease that cannot be given back runs out by itself
+            await asyncio.shield(_release(database, lease))
+
+
+async def _acquire(
+    database: Database, account_id: str, seconds: float, wait_seconds: float, emit: Emit | None, sleep: Sleep
+) -> Lease:
+    waited = 0.0
+    while True:
+        taken = await _take(database, account_id, seconds)
+        if isinstance(taken, Lease):
+            return taken
+        pause = min(POLL_SECONDS, wait_seconds - waited)
+        if pause <= 0:
+            raise LeaseHeld(_is_held(account_id, taken, waited))
+        if emit is not None:
+            emit(Waiting(account_id, pause, "another run holds the account"))
+        await sleep(pause)
+        waited += pause
+
+
+def _is_held(account_id: str, other: Held, waited: float) -> str:
+    who = holder.parse(other.holder)
+    by = f"process {who.pid} on {who.host}" if who else "another run"
+    after = f" after {waited:.0f} s of waiting" if waited else ""
+    return (
+        f"Account {account_id} is held by {by}{after}; its lease ends in {max(other.seconds_left, 0):.0f} s "
+        "unless it is renewed. Run again later, or use --wait SECONDS to wait for it."
+    )
+
+
+async def _take(database: Database, account_id: str, seconds: float) -> Lease | Held:
+    me = holder.myself()
+    async with database.write() as connection:
+        if await _claim(connection, account_id, me, seconds, _is_free(connection)):
+            return await _mine(connection, account_id, seconds)
+        other = await _holder(connection, account_id)
+        who = holder.parse(other.holder)
+        if who is not None and holder.provably_dead(who, me):
+            same = and_(sync_leases.c.holder == other.holder, sync_leases.c.epoch == other.epoch)
+            if await _claim(connection, account_id, me, seconds, same):
+                return await _mine(connection, account_id, seconds)
+        return other
+
+
+def _is_free(connection: AsyncConnection) -> ColumnElement[bool]:
+    return sync_leases.c.expires_at <= now(connection.dialect)
+
+
+async def _claim(
+    connection: AsyncConnection, account_id: str, me: holder.Holder, seconds: float, when: ColumnElement[bool]
+) -> bool:
+    free = {"account_id": account_id, "holder": "", "epoch": 0, "expires_at": now(connection.dialect)}
+    await connection.execute(insert_missing(sync_leases, connection.dialect).values(**free))
+    taken = await connection.execute(
+        update(sync_leases)
+        .where(sync_leases.c.account_id == account_id, when)
+        .values(
+            holder=str(me),
+            epoch=sync_leases.c.epoch + 1,
+            expires_at=now(connection.dialect, plus_seconds=seconds),
+        )
+    )
+    return taken.rowcount == 1
+
+
+async def _mine(connection: AsyncConnection, account_id: str, seconds: float) -> Lease:
+    row = (await connection.execute(select(sync_leases).where(sync_leases.c.account_id == account_id))).one()
+    return Lease(account_id, row.holder, row.epoch, seconds)
+
+
+async def _holder(connection: AsyncConnection, account_id: str) -> Held:
+    left = seconds_until(sync_leases.c.expires_at, connection.dialect)
+    row = (
+        await connection.execute(
+            select(sync_leases.c.holder, sync_leases.c.epoch, left).where(sync_leases.c.account_id == account_id)
+        )
+    ).one()
+    return Held(row[0], row[1], float(row[2]))
+
+
+async def _extend(connection: AsyncConnection, lease: Lease, seconds: float) -> bool:
+    """Set the expiry to `seconds` from now; False when the lease is no longer ours."""
+    extended = await connection.execute(
+        update(sync_leases)
+        .where(
+            sync_leases.c.account_id == lease.account_id,
+            sync_leases.c.epoch == lease.epoch,
+            sync_leases.c.holder == lease.holder,
+        )
+        .values(expires_at=now(connection.dialect, plus_seconds=seconds))
+    )
+    return extended.rowcount == 1
+
+
+async def _renew(database: Database, lease: Lease, sleep: Sleep) -> None:
+    """Every third, until the lease is lost or given back. A renewal that fails is tried again a third later; should
+    all fail, the lease runs out and the fence tells."""
+    mine = True
+    while mine:
+        await sleep(lease.seconds / 3)
+        try:
+            async with database.write() as connection:
+                mine = await _extend(connection, lease, lease.seconds)
+        except WarehouseError:
+            continue
+
+
+async def _release(database: Database, lease: Lease) -> None:
+    async with database.write() as connection:
+        await _extend(connection, lease, 0)

@@ -1,0 +1,158 @@
+"""Which schema version a database is on, and how it is brought to ours; safe when several start at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, Inspector, MetaData, Table, Text, inspect, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from etl.errors import SchemaMismatch, WarehouseError
+from etl.warehouse import views
+from etl.warehouse.database import Database
+from etl.warehouse.rows import digest63
+from etl.warehouse.schema import metadata
+
+VERSION_TABLE = "kore_etl_version"
+"""Not alembic's own name: another program's migrations may live in the same schema."""
+
+REVISIONS = ("0001",)
+"""Every revision, oldest first; a test holds this equal to the migration files. Saves importing alembic to ask."""
+
+LOCK_SECONDS = 60
+
+
+class SchemaState(Enum):
+    """How a database's schema relates to this program's."""
+
+    EMPTY = "empty"
+    CURRENT = "current"
+    OLDER = "older"
+    NEWER = "newer"
+    FOREIGN = "foreign"
+    """It has tables of our names that no migration of ours made."""
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationResult:
+    """The revisions before (None: empty) and after."""
+
+    before: str | None
+    after: str
+
+
+def classify(revision: str | None, *, ours: bool, known: Sequence[str] = REVISIONS) -> SchemaState:
+    """The state of a database with this revision; `ours`: it has tables of our names."""
+    if revision is None:
+        return SchemaState.FOREIGN if ours else SchemaState.EMPTY
+    if revision not in known:
+        return SchemaState.NEWER
+    return SchemaState.CURRENT if revision == known[-1] else SchemaState.OLDER
+
+
+async def look(database: Database) -> tuple[SchemaState, str | None]:
+    """The state and the revision. Creates nothing, not even the file."""
+    file = database.address.file
+    if file is not None and not file.exists():
+        return SchemaState.EMPTY, None
+    async with database.read() as connection:
+        return await _look(connection, database.address.schema)
+
+
+async def _look(connection: AsyncConnection, schema: str | None) -> tuple[SchemaState, str | None]:
+    revision, ours = await connection.run_sync(_revision, schema)
+    return classify(revision, ours=ours), revision
+
+
+def _revision(connection: Connection, schema: str | None) -> tuple[str | None, bool]:
+    inspector: Inspector = inspect(connection)
+    tables = set(inspector.get_table_names(schema=schema))
+    ours = not tables.isdisjoint(metadata.tables)
+    if VERSION_TABLE not in tables:
+        return None, ours
+    version = Table(VERSION_TABLE, MetaData(), Column("version_num", Text), schema=schema)
+    return connection.scalar(select(version.c.version_num)), ours
+
+
+def mismatch(state: SchemaState, revision: str | None, shown: str) -> SchemaMismatch:
+    """Why a database that is not CURRENT cannot be used, and what to do."""
+    if state is SchemaState.OLDER:
+        return SchemaMismatch(
+            f"The warehouse {shown} is on schema {revision}, this program on {REVISIONS[-1]}; run `kore-etl migrate`."
+        )
+    if state is SchemaState.NEWER:
+        return SchemaMismatch(
+            f"The warehouse {shown} is on schema {revision}, which this program (on {REVISIONS[-1]}) does not know; "
+            "upgrade kore-campaign-etl."
+        )
+    if state is SchemaState.EMPTY:
+        return SchemaMismatch(f"The warehouse {shown} has no kore-etl tables yet; run `kore-etl migrate`.")
+    return SchemaMismatch(
+        f"The warehouse {shown} has tables of our names that kore-etl did not make; name another database"
+        f"{' or schema' if shown.startswith('postgresql') else ''} in [warehouse]."
+    )
+
+
+async def migrate(database: Database) -> MigrationResult:
+    """Bring the schema and the views up to date in one transaction, behind a lock that ends with it.
+
+    Raises SchemaMismatch for a NEWER or FOREIGN database, WarehouseError when it cannot be written.
+    """
+    file = database.address.file
+    if file is not None:
+        await _prepare_file(database, file)
+    schema = database.address.schema
+    async with database.write() as connection:
+        if schema is not None:
+            await _lock(connection, schema)
+        state, before = await _look(connection, schema)
+        if state in (SchemaState.NEWER, SchemaState.FOREIGN):
+            raise mismatch(state, before, database.address.shown)
+        if state is not SchemaState.CURRENT:
+            await connection.run_sync(_upgrade)
+        await views.refresh(connection)
+    return MigrationResult(before, REVISIONS[-1])
+
+
+async def _prepare_file(database: Database, file: Path) -> None:
+    """Create the file, and let readers and the writer work side by side (write-ahead log)."""
+    try:
+        file.open("ab").close()
+    except OSError as error:
+        raise WarehouseError(
+            f"The warehouse {database.address.shown} cannot be opened ({error.strerror}); "
+            "check that the directory exists and that this user may write there."
+        ) from error
+    await database.enable_wal(file)
+
+
+async def _lock(connection: AsyncConnection, schema: str) -> None:
+    """A transaction's advisory lock: it cannot be stranded behind a pooler. Ours is also the search path."""
+    quoted = connection.dialect.identifier_preparer.quote(schema)
+    await connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s'")
+    await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({digest63('kore-etl migrate', schema)})")
+    if schema not in await connection.run_sync(lambda sync: inspect(sync).get_schema_names()):
+        await connection.exec_driver_sql(f"CREATE SCHEMA {quoted}")
+    await connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
+
+
+def _upgrade(connection: Connection) -> None:
+    from alembic import command  # here: 440 ms that only a migration pays
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(scripts()).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def scripts() -> Path:
+    """Where the migrations are: beside the package in a wheel, else in the checkout."""
+    package = Path(__file__).parents[1]
+    for place in (package / "_migrations", package.parent / "migrations"):
+        if (place / "env.py").is_file():
+            return place
+    raise WarehouseError("The migrations are not where this program was installed; install kore-campaign-etl again.")

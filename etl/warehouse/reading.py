@@ -1,0 +1,265 @@
+"""What the verbs show of the warehouse: the values, and the queries that fill them. Writes nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import Executable, RowMapping, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from etl.model import Channel, FilteredDate, Interval, Profile, Proof, Scope, ScopeState, State, Verdict
+from etl.warehouse import ledger, rejects
+from etl.warehouse.dialect import utc_day
+from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
+from etl.warehouse.views import sync_freshness, sync_gaps
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeFreshness:
+    """One line of the view `sync_freshness`, and what waits in quarantine."""
+
+    scope: Scope
+    proven_until: datetime | None
+    """Everything created before it was proven complete; None while the beginning is not proven."""
+    newest_proven_end: datetime | None
+    """The latest end of a proven window, gaps before it or not."""
+    last_proven_at: datetime | None
+    """When the last proven read ended."""
+    last_run_id: str | None
+    last_run_verdict: Verdict | None
+    last_run_finished_at: datetime | None
+    unproven_windows: int
+    """Stretches whose last read was unproven or failed."""
+    live_rows: int
+    age_seconds: float | None
+    """Seconds since `proven_until`, by the database's clock."""
+    rejects_waiting: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A stretch between a scope's first and last closed read that no read has proven."""
+
+    scope: Scope
+    interval: Interval
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """One run. `verdict` is RUNNING, and `finished_at` None, while it runs or when it was killed."""
+
+    run_id: str
+    verb: str
+    verdict: Verdict
+    exit_code: int | None
+    started_at: datetime
+    finished_at: datetime | None
+    version: str
+    totals: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class WindowLine:
+    """One window that a run read. `why` says why it is not proven, `error` why it failed, `reason` why it was read."""
+
+    window_no: int
+    scope: Scope
+    interval: Interval
+    state: State
+    proof: Proof | None
+    why: str | None
+    reason: str
+    source_total: int | None
+    seen: int
+    beyond: int
+    rejected: int
+    inserted: int
+    updated: int
+    unchanged: int
+    revived: int
+    older: int
+    links_added: int
+    links_removed: int
+    requests: int
+    retries: int
+    throttled_seconds: float
+    attempts: int
+    started_at: datetime
+    finished_at: datetime
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetail:
+    """A run and its windows, in the order of their numbers."""
+
+    line: RunLine
+    windows: tuple[WindowLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RejectLine:
+    """One quarantined record, or one field that could not be stored (`reason` is then `field:<name>`).
+
+    `raw` is the record's text: personal data, not to be shown unasked.
+    """
+
+    rejected_id: int
+    scope: Scope
+    campaign_id: str | None
+    reason: str
+    detail: str | None
+    occurrences: int
+    raw: str
+    run_id: str
+    window_start: datetime
+    first_seen_at: datetime
+    last_seen_at: datetime
+    gone_at: datetime | None
+    acknowledged_at: datetime | None
+
+
+async def freshness(connection: AsyncConnection) -> tuple[ScopeFreshness, ...]:
+    waiting = await _rejects_waiting(connection)
+    rows = (await connection.execute(select(sync_freshness))).mappings().all()
+    return tuple(sorted((_fresh(row, waiting) for row in rows), key=lambda one: one.scope))
+
+
+def _fresh(row: RowMapping, waiting: Mapping[Scope, int]) -> ScopeFreshness:
+    verdict = row["last_run_verdict"]
+    scope = _scope(row)
+    return ScopeFreshness(
+        scope=scope,
+        proven_until=row["proven_until"],
+        newest_proven_end=row["newest_proven_end"],
+        last_proven_at=row["last_proven_at"],
+        last_run_id=row["last_run_id"],
+        last_run_verdict=None if verdict is None else Verdict(verdict),
+        last_run_finished_at=row["last_run_finished_at"],
+        unproven_windows=row["unproven_windows"],
+        live_rows=row["live_rows"],
+        age_seconds=row["age_seconds"],
+        rejects_waiting=waiting.get(scope, 0),
+    )
+
+
+async def _rejects_waiting(connection: AsyncConnection) -> dict[Scope, int]:
+    record = rejected_records.c
+    keys = (record.account_id, record.app_id, record.channel)
+    found = await connection.execute(
+        select(*keys, func.count()).where(rejects.present(), record.acknowledged_at.is_(None)).group_by(*keys)
+    )
+    return {Scope(row[0], row[1], Channel(row[2])): row[3] for row in found}
+
+
+async def gaps(connection: AsyncConnection) -> tuple[Gap, ...]:
+    rows = (await connection.execute(select(sync_gaps))).mappings().all()
+    found = (Gap(_scope(row), Interval(row["gap_start"], row["gap_end"])) for row in rows)
+    return tuple(sorted(found, key=lambda gap: (gap.scope, gap.interval)))
+
+
+async def runs(connection: AsyncConnection, limit: int) -> tuple[RunLine, ...]:
+    """The latest runs, newest first."""
+    latest = select(sync_runs).order_by(sync_runs.c.started_at.desc(), sync_runs.c.run_id.desc()).limit(limit)
+    return tuple(map(_run, (await connection.execute(latest)).mappings().all()))
+
+
+async def run(connection: AsyncConnection, run_id: str) -> RunDetail | None:
+    found = (await connection.execute(select(sync_runs).where(sync_runs.c.run_id == run_id))).mappings().first()
+    if found is None:
+        return None
+    windows = select(sync_windows).where(sync_windows.c.run_id == run_id).order_by(sync_windows.c.window_no)
+    return RunDetail(_run(found), tuple(map(_window, (await connection.execute(windows)).mappings().all())))
+
+
+def _run(row: RowMapping) -> RunLine:
+    totals = {} if row["totals"] is None else json.loads(row["totals"])
+    return RunLine(**{**row, "verdict": Verdict(row["verdict"]), "totals": totals})
+
+
+_SAME = tuple(name for name in WindowLine.__slots__ if name not in ("scope", "interval", "state", "proof"))
+
+
+def _window(row: RowMapping) -> WindowLine:
+    return WindowLine(
+        scope=_scope(row),
+        interval=Interval(row["window_start"], row["window_end"]),
+        state=State(row["state"]),
+        proof=None if row["proof"] is None else Proof(row["proof"]),
+        **{name: row[name] for name in _SAME},
+    )
+
+
+async def waiting_rejects(connection: AsyncConnection, limit: int) -> tuple[RejectLine, ...]:
+    """Quarantined records that are neither gone nor acknowledged, and bad fields, latest first."""
+    record = rejected_records.c
+    lines = (
+        select(rejected_records)
+        .where(record.gone_at.is_(None), record.acknowledged_at.is_(None))
+        .order_by(record.last_seen_at.desc(), record.rejected_id)
+        .limit(limit)
+    )
+    return tuple(map(_reject, (await connection.execute(lines)).mappings().all()))
+
+
+def _reject(row: RowMapping) -> RejectLine:
+    names = (name for name in RejectLine.__slots__ if name != "scope")
+    return RejectLine(scope=_scope(row), **{name: row[name] for name in names})
+
+
+async def scope_state(connection: AsyncConnection, scope: Scope) -> ScopeState:
+    """What the planner needs to know of a scope."""
+    lines = await ledger.lines(connection, scope)
+    per_day = [(day, rows) for day, rows in await connection.execute(_density(connection, scope))]
+    return ScopeState(
+        scope=scope,
+        stored=sum(rows for _, rows in per_day),
+        proven=ledger.proven(lines),
+        unproven=ledger.unproven(lines),
+        profile=await _profile(connection, scope),
+        rejects_waiting=await rejects.waiting(connection, scope),
+        density=tuple(sorted((_midnight(day), rows) for day, rows in per_day if day is not None)),
+    )
+
+
+def _density(connection: AsyncConnection, scope: Scope) -> Executable:
+    """Live rows per UTC day of creation; the day is null where the source gave no usable date."""
+    day = utc_day(campaigns.c.created_at, connection.dialect)
+    return (
+        select(day, func.count())
+        .where(
+            campaigns.c.account_id == scope.account_id,
+            campaigns.c.app_id == scope.app_id,
+            campaigns.c.channel == scope.channel.value,
+            campaigns.c.deleted_at.is_(None),
+        )
+        .group_by(day)
+    )
+
+
+def _midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=UTC)
+
+
+async def _profile(connection: AsyncConnection, scope: Scope) -> Profile:
+    profile = source_profiles.c
+    mine = and_(
+        profile.account_id == scope.account_id,
+        profile.app_id == scope.app_id,
+        profile.channel == scope.channel.value,
+    )
+    row = (await connection.execute(select(source_profiles).where(mine))).mappings().first()
+    if row is None:
+        return Profile()
+    known = {name: row[name] for name in Profile.__slots__}
+    if known["filtered_date"] is not None:
+        known["filtered_date"] = FilteredDate(known["filtered_date"])
+    return Profile(**known)
+
+
+def _scope(row: RowMapping) -> Scope:
+    return Scope(row["account_id"], row["app_id"], Channel(row["channel"]))

@@ -1,0 +1,202 @@
+"""The room's front: everything a run or a verb may ask of the warehouse, each in a transaction of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any, Self
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from etl.errors import WarehouseError
+from etl.model import Emit, FailedRead, Loaded, Profile, Scope, ScopeState, Sweep, Verdict
+from etl.warehouse import address, ledger, loader, migrate, reading, rejects
+from etl.warehouse.database import Database
+from etl.warehouse.dialect import insert_or_replace
+from etl.warehouse.failures import RowConflict
+from etl.warehouse.lease import Lease, Sleep, fence, held
+from etl.warehouse.migrate import MigrationResult, SchemaState
+from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, ScopeFreshness
+from etl.warehouse.schema import source_profiles
+
+STORE_TRIES = 3
+"""How often a window is stored again when another account's writer stored one of its ids meanwhile."""
+
+
+class Warehouse:
+    """A warehouse at a URL. Use as an async context manager, or `close()` it, within one event loop.
+
+    Every method raises WarehouseError when the database fails; a transaction that fails leaves nothing behind.
+    """
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], sleep: Sleep) -> None:
+        self._database = database
+        self._clock = clock
+        self._sleep = sleep
+        self._window_numbers: dict[str, itertools.count[int]] = {}
+
+    @classmethod
+    def connect(
+        cls,
+        url: str,
+        *,
+        schema: str = "public",
+        password: str | None = None,
+        clock: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> Warehouse:
+        """A warehouse at `url`; nothing is opened yet. Raises ConfigError for a URL that cannot be used.
+
+        `schema` is PostgreSQL's; `password` is used where the URL has none.
+        """
+        return cls(Database(address.parse(url, schema=schema, password=password)), clock, sleep)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._database.close()
+
+    # -- schema -------------------------------------------------------------------------------------------------------
+
+    async def schema_state(self) -> SchemaState:
+        """How the database's schema relates to this program's. Creates nothing, not even a file."""
+        state, _ = await migrate.look(self._database)
+        return state
+
+    async def migrate(self) -> MigrationResult:
+        """Bring the schema and the views up to date. Raises SchemaMismatch where that cannot be."""
+        return await migrate.migrate(self._database)
+
+    async def ready(self) -> None:
+        """Migrate an empty database; raise SchemaMismatch unless it is then current."""
+        state, revision = await migrate.look(self._database)
+        if state is SchemaState.EMPTY:
+            await self.migrate()
+        elif state is not SchemaState.CURRENT:
+            raise migrate.mismatch(state, revision, self._database.address.shown)
+
+    # -- runs ---------------------------------------------------------------------------------------------------------
+
+    async def begin_run(self, verb: str, *, version: str) -> str:
+        """Write the run's line; returns its id, which sorts by start to the second."""
+        at = self._clock()
+        run_id = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        async with self._database.write() as connection:
+            await ledger.begin(connection, run_id, verb, version=version, at=at)
+        return run_id
+
+    async def finish_run(self, run_id: str, *, verdict: Verdict, exit_code: int, totals: Mapping[str, Any]) -> None:
+        """Close the run's line. `totals` is stored as JSON."""
+        async with self._database.write() as connection:
+            await ledger.finish(connection, run_id, verdict, exit_code, totals, self._clock())
+
+    # -- one account --------------------------------------------------------------------------------------------------
+
+    def lease(
+        self, account_id: str, *, seconds: float, wait_seconds: float = 0, emit: Emit | None = None
+    ) -> AbstractAsyncContextManager[Lease]:
+        """The right to write an account, kept while the context is open. Raises LeaseHeld on entering when another
+        run has it for longer than `wait_seconds`."""
+        return held(
+            self._database, account_id, seconds=seconds, wait_seconds=wait_seconds, emit=emit, sleep=self._sleep
+        )
+
+    async def scope_state(self, scope: Scope) -> ScopeState:
+        """What is stored, proven and waiting in a scope."""
+        async with self._database.read() as connection:
+            return await reading.scope_state(connection, scope)
+
+    async def store(
+        self, lease: Lease, run_id: str, sweep: Sweep, *, app_rank: Mapping[str, int], rewrite: bool = False
+    ) -> Loaded:
+        """Store a window in one transaction: rows, links, rejects, ledger line; or nothing. Raises LeaseLost.
+
+        Each campaign counts as one of inserted, updated, unchanged, revived or rejected. With `rewrite` the rows of
+        unchanged campaigns are written as well, and still count as unchanged.
+        """
+        for tries_left in reversed(range(STORE_TRIES)):
+            try:
+                return await self._store_once(lease, run_id, sweep, app_rank, rewrite=rewrite)
+            except RowConflict:
+                if not tries_left:
+                    raise
+        raise AssertionError("unreachable")
+
+    async def _store_once(
+        self, lease: Lease, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool
+    ) -> Loaded:
+        async with self._database.write() as connection:
+            await self._fence(connection, lease, sweep.window.scope)
+            stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite)
+            number = self._next_window(run_id)
+            await ledger.note_sweep(connection, run_id, number, lease.epoch, sweep, stored.loaded, stored.older)
+        return stored.loaded
+
+    async def store_failure(self, lease: Lease, run_id: str, failed: FailedRead) -> None:
+        """Write the ledger line of a window that could not be read. Raises LeaseLost."""
+        async with self._database.write() as connection:
+            await self._fence(connection, lease, failed.window.scope)
+            await ledger.note_failure(connection, run_id, self._next_window(run_id), lease.epoch, failed)
+
+    async def rejects_waiting(self, scope: Scope) -> int:
+        """Wholly rejected records of the scope that are neither gone nor acknowledged."""
+        async with self._database.read() as connection:
+            return await rejects.waiting(connection, scope)
+
+    async def save_profile(self, lease: Lease, scope: Scope, profile: Profile) -> None:
+        """Keep what was observed of the server. Raises LeaseLost."""
+        values = {**asdict(profile), "observed_at": self._clock()}
+        keys = {"account_id": scope.account_id, "app_id": scope.app_id, "channel": scope.channel.value}
+        async with self._database.write() as connection:
+            await self._fence(connection, lease, scope)
+            upsert = insert_or_replace(source_profiles, connection.dialect, tuple(values))
+            await connection.execute(upsert, {**keys, **values})
+
+    async def _fence(self, connection: AsyncConnection, lease: Lease, scope: Scope) -> None:
+        if lease.account_id != scope.account_id:
+            raise WarehouseError(f"The lease of account {lease.account_id} does not cover {scope}.")
+        await fence(connection, lease)
+
+    def _next_window(self, run_id: str) -> int:
+        return next(self._window_numbers.setdefault(run_id, itertools.count(1)))
+
+    # -- what the verbs show ------------------------------------------------------------------------------------------
+
+    async def freshness(self) -> tuple[ScopeFreshness, ...]:
+        """Every scope that was ever read, in order."""
+        async with self._database.read() as connection:
+            return await reading.freshness(connection)
+
+    async def gaps(self) -> tuple[Gap, ...]:
+        """What no read has proven, per scope in time order."""
+        async with self._database.read() as connection:
+            return await reading.gaps(connection)
+
+    async def runs(self, limit: int = 20) -> tuple[RunLine, ...]:
+        """The latest runs, newest first."""
+        async with self._database.read() as connection:
+            return await reading.runs(connection, limit)
+
+    async def run(self, run_id: str) -> RunDetail | None:
+        """One run and its windows; None when there is no such run."""
+        async with self._database.read() as connection:
+            return await reading.run(connection, run_id)
+
+    async def rejects(self, limit: int = 100) -> tuple[RejectLine, ...]:
+        """What waits in quarantine, latest first."""
+        async with self._database.read() as connection:
+            return await reading.waiting_rejects(connection, limit)
+
+    async def acknowledge_rejects(self, rejected_ids: Sequence[int]) -> int:
+        """Silence these records; returns how many were not silenced before."""
+        async with self._database.write() as connection:
+            return await rejects.acknowledge(connection, rejected_ids, self._clock())
