@@ -7,8 +7,10 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
 
 from etl import __version__, pipeline, plan, transform
+from etl.extract import wire
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
@@ -41,7 +43,9 @@ async def sources(
     """A source for each account; they share connections and places in flight, the apps of one account its pace."""
     in_flight = asyncio.Semaphore(settings.api.max_in_flight)
     paces: dict[tuple[str, str], Pace] = {}
-    async with open_session(max_in_flight=settings.api.max_in_flight) as session:
+    # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
+    outside = not all(wire.is_loopback(urlsplit(account.host).hostname or "") for account in accounts)
+    async with open_session(max_in_flight=settings.api.max_in_flight, trust_env=outside) as session:
         opened = {}
         for account in accounts:
             budget = (account.host, account.account_id)

@@ -44,7 +44,10 @@ class Pace:
         now = self._monotonic()
         before = max(self._paused_until, now)
         self._paused_until = max(before, now + seconds)
-        return self._paused_until - before
+        longer = self._paused_until - before
+        if longer > _WORTH_TELLING_SECONDS:
+            self._emit(Waiting(self._account_id, seconds, "Kore.ai asked to wait"))
+        return longer
 
     @asynccontextmanager
     async def turn(self, in_flight: asyncio.Semaphore) -> AsyncIterator[None]:
@@ -63,19 +66,19 @@ class Pace:
     async def _start(self, in_flight: asyncio.Semaphore) -> None:
         """Take a place in flight at an instant when a start is allowed.
 
-        Both loops end: a pause is only prolonged by requests in flight, whose retries are bounded, and the minute
-        only empties while we are next in line.
+        The loop ends: a pause is only prolonged by requests in flight, whose retries are bounded, and the minute only
+        empties while we are next in line.
         """
         while True:
-            while (wait := self._seconds_to_wait()) > 0:
-                await self._rest(wait)
-            await in_flight.acquire()
-            if self._take():
-                return
-            in_flight.release()
-
-    def _seconds_to_wait(self) -> float:
-        return max(self._paused_until - self._monotonic(), self._seconds_until_room())
+            if (pause := self._paused_until - self._monotonic()) > 0:
+                await self._sleep(pause)  # told when it began
+            elif (wait := self._seconds_until_room()) > 0:
+                await self._wait_for_room(wait)
+            else:
+                await in_flight.acquire()
+                if self._take():
+                    return
+                in_flight.release()
 
     def _seconds_until_room(self) -> float:
         if self._starts is None:
@@ -97,9 +100,7 @@ class Pace:
     def _now_ms(self) -> int:
         return int(self._monotonic() * 1000)
 
-    async def _rest(self, seconds: float) -> None:
+    async def _wait_for_room(self, seconds: float) -> None:
         if seconds > _WORTH_TELLING_SECONDS:
-            paused = self._paused_until > self._monotonic()
-            why = "Kore.ai asked to wait" if paused else "the rate limit"
-            self._emit(Waiting(self._account_id, seconds, why))
+            self._emit(Waiting(self._account_id, seconds, "the rate limit"))
         await self._sleep(seconds)

@@ -23,8 +23,8 @@ from etl.model import FilteredDate, Filters, Page, PageRequest, Profile, Proof, 
 MAX_PAGES = 10_000
 """The most requests of one sweep, whatever the server says; at 50 a minute that is 3 hours."""
 
-SLACK = 5
-"""Rows that an anchored page starts further back than it must: as many may vanish between two pages."""
+SLACK = 20
+"""An anchored page starts one row in so many further back than it must: as many may vanish between two pages."""
 
 ASCENDING = ("createdAt", "asc")
 
@@ -248,7 +248,7 @@ class AnchoredOverlap(_Sweep):
             back = sweep.ties_at_end(page.records) + 1
             if back >= len(page.records) or len(self._rows) == seen:
                 return self._refused(*sweep.stalled(page, tied=len(self._rows) > seen))
-            skip += len(page.records) - min(back + SLACK, len(page.records) - 1)
+            skip += len(page.records) - min(back + len(page.records) // SLACK, len(page.records) - 1)
             last, seen = page.records[-1].created_at, len(self._rows)
         return self._refused(f"the list did not end within {MAX_PAGES} pages", fault=True)
 

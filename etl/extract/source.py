@@ -157,9 +157,9 @@ class AccountSource:
                 reading.looked = True
                 if split := await self._too_large(reading, window, pages[0]):
                     return split
-        if isinstance(step, Accepted) and proof is not Proof.L4 and not windows.trusts_dates(reading.profile):
-            why = "the server does not filter by createdAt, so a count by dates proves nothing"
-            return Refused(why, step.records, step.total, fault=False)
+            if proof is not Proof.L4 and not windows.trusts_dates(reading.profile):
+                why = "the server does not filter by createdAt, so a count by dates proves nothing"
+                return Refused(why, reading.rows.records, pages[-1].total, fault=False)
         return step
 
     def _judges_otherwise(self, reading: _Reading) -> bool:

@@ -21,7 +21,7 @@ from etl.extract.retry import RetryPolicy
 from etl.extract.source import AccountSource, Api
 from etl.model import Campaign, Event, Record, Rejected, Scope
 
-SECRET = "canary-secret-0123456789"
+SECRET = "canary-secret-0123456789-0123456789"
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 
 
@@ -71,7 +71,14 @@ def _stamp(text: str | None) -> datetime | None:
 
 def envelope(records: list[Any], **data: Any) -> dict[str, Any]:
     """A page as Kore.ai documents it, all rows on it."""
-    inside = {"results": records, "skip": 0, "limit": 100, "hasMore": False, "totalPages": 1, "totalResults": len(records)}
+    inside = {
+        "results": records,
+        "skip": 0,
+        "limit": 100,
+        "hasMore": False,
+        "totalPages": 1,
+        "totalResults": len(records),
+    }
     return {"status": "success", "message": "Campaign  retrieved successfully", "data": inside | data}
 
 

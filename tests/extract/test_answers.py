@@ -103,9 +103,11 @@ def test_error_texts_are_short_and_printable_and_no_payload() -> None:
 @pytest.mark.parametrize(
     ("value", "expected"),
     [
-        ("120", 120.0), ("0", 0.0), ("1.5", 1.5), (" 7 ", 7.0), ("86400", 86400.0), ("86401", None), ("-1", None), ("nan", None),
-        ("inf", None), ("1e3", None), ("1_0", None), ("soon", None), ("", None), (None, None), ("9" * 400, None),
-        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0), (format_datetime(NOW - timedelta(seconds=9)), None),
+        ("120", 120.0), ("0", 0.0), ("1.5", 1.5), (" 7 ", 7.0), ("86400", 86400.0), ("86401", None), ("-1", None),
+        ("nan", None), ("inf", None), ("1e3", None), ("1_0", None), ("soon", None), ("", None), (None, None),
+        ("9" * 400, None),
+        (format_datetime(NOW + timedelta(seconds=90), usegmt=True), 90.0),
+        (format_datetime(NOW - timedelta(seconds=9)), None),
         (format_datetime(NOW + timedelta(days=2)), None), ("Mon, 99 Foo 2026 99:99:99 GMT", None), ("٣", None),
     ],
 )  # fmt: skip

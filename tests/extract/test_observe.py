@@ -20,7 +20,9 @@ def row(created_at: datetime | None, updated_at: datetime | None = None) -> Camp
     return Campaign(campaign_id="x", raw="", content_hash="", created_at=created_at, updated_at=updated_at)
 
 
-def learned(*rows: Campaign, known: Profile | None = None, limit: int | None = 100, more: bool | None = False) -> Profile:
+def learned(
+    *rows: Campaign, known: Profile | None = None, limit: int | None = 100, more: bool | None = False
+) -> Profile:
     return observe.learn(known or Profile(), ASKED, Page(rows, len(rows), more, limit))
 
 

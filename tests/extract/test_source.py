@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from etl.errors import AccountRefused, AccountUnavailable, WindowFailed
 from etl.extract.retry import RetryPolicy
@@ -29,10 +30,11 @@ from etl.model import (
 )
 from etl.sandbox.app import Sandbox
 from etl.sandbox.catalogue import Catalogue, SandboxAccount
+from etl.sandbox.faults import Fault, OnPage
 from etl.sandbox.switches import Switches
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
-SECRET = "canary-secret-0123456789"
+SECRET = "canary-secret-0123456789-0123456789"
 ACCOUNT = SandboxAccount("a1", "st-1", "cs-1", SECRET, "one")
 SCOPE = Scope("a1", "st-1", Channel.SMS)
 PAST = NOW - timedelta(days=100)
@@ -45,7 +47,9 @@ def catalogue(rows: int, *, start: datetime = PAST, step: timedelta = timedelta(
     return made
 
 
-def window(start: datetime = PAST, end: datetime = NOW - timedelta(minutes=10), reason: Reason = Reason.FIRST) -> Window:
+def window(
+    start: datetime = PAST, end: datetime = NOW - timedelta(minutes=10), reason: Reason = Reason.FIRST
+) -> Window:
     return Window(SCOPE, start, end, reason)
 
 
@@ -130,7 +134,7 @@ async def test_the_servers_clock_decides_what_is_closed(rig: Any, sandbox: Any) 
         assert isinstance(got, Split)
         assert got.parts[0].end == NOW - timedelta(hours=1, minutes=10)
         assert got.profile.clock_skew_seconds == -3600
-        assert got.cost.requests == 2 + 0 * len(served.requests)
+        assert got.cost.requests == len(served.requests) == 1
 
 
 async def test_a_known_skew_is_used_before_the_first_answer(rig: Any, sandbox: Any) -> None:
@@ -176,6 +180,24 @@ async def test_a_server_that_ignores_dates_is_read_whole(rig: Any, sandbox: Any)
             assert (got.state, got.proof, len(got.records)) == (State.PROVEN, Proof.L4, 300)
 
 
+async def test_a_total_that_ignores_dates_does_not_cut_history_to_pieces(rig: Any, serve: Any, page_of: Any) -> None:
+    """Rows are filtered, the total counts everything: one look at a part shows it, and nothing is split."""
+    asked = []
+
+    async def handle(request: web.Request) -> web.Response:
+        body = await request.json()
+        asked.append(body)
+        early = body["startDate"] < "2025-12"
+        rows = [{"id": f"cd-{n}", "createdAt": "2025-12-01T00:00:00.000Z"} for n in range(40 if early else 0)]
+        return web.json_response(page_of(rows[body["skip"] :][: body["limit"]], totalResults=100_000))
+
+    got = await rig(await serve(handle)).source.read(window(), Profile())
+    assert isinstance(got, Sweep)
+    assert (got.state, len(got.records)) == (State.UNPROVEN, 40)
+    assert got.why
+    assert len(asked) < 10
+
+
 async def test_a_filter_on_the_update_date_is_noticed(rig: Any, sandbox: Any) -> None:
     """An old row updated in the window shows it: not proven by dates, and the row is kept."""
     rows = catalogue(150)
@@ -198,29 +220,88 @@ async def test_without_totals_nothing_is_proven(rig: Any, sandbox: Any) -> None:
 
 
 async def test_a_list_that_never_holds_still_is_halved(rig: Any, sandbox: Any) -> None:
-    """Every proof refused twice: shorter windows have a better chance."""
-    rows = catalogue(500)
-    async with sandbox(rows) as served:
-        number = 0
-
-        class Churning(dict[str, Any]):
-            pass
-
-        source = rig(served.url).source
-        original = source._listing.page
-
-        async def page(*asked: Any) -> Any:
-            nonlocal number
-            got = await original(*asked)
-            number += 1
-            rows.insert("a1", "sms", created_at=PAST + timedelta(minutes=number), now=NOW)
-            return got
-
-        source._listing.page = page
-        got = await source.read(window(), Profile())
+    """Every proof refused twice: shorter windows have a better chance. What dates or order would prove is not there."""
+    async with sandbox(catalogue(500), order_kept=False) as served:
+        served.faults = (Fault("mutate", act=insert_one),)
+        got = await rig(served.url).source.read(window(), Profile())
         assert isinstance(got, Split)
         assert len(got.parts) == 2
-        assert got.cost.sweeps >= 4
+        assert got.cost.sweeps == 4
+
+
+def insert_one(rows: Catalogue, _: Any) -> None:
+    rows.insert("a1", "sms", created_at=PAST + timedelta(minutes=1), now=NOW - timedelta(hours=1))
+
+
+async def test_a_small_list_that_never_holds_still_is_stored_unproven(rig: Any, sandbox: Any) -> None:
+    """Two pages cannot be read any faster: what was read is kept, and said to be unproven, and why."""
+    async with sandbox(catalogue(150), order_kept=False) as served:
+        served.faults = (Fault("mutate", act=insert_one),)
+        got = await rig(served.url).source.read(window(), Profile())
+        assert isinstance(got, Sweep)
+        assert (got.state, got.proof) == (State.UNPROVEN, None)
+        assert got.why
+        assert len(got.records) >= 150
+
+
+ONCE = [
+    "status", "drop", "truncate", "expired", "error_envelope", "html_200", "no_results", "empty_page", "repeat_page",
+    "short_page", "endless_has_more", "falsely_empty_last_page", "raw_record",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("call", [1, 2, 3])
+@pytest.mark.parametrize("kind", ONCE)
+async def test_trouble_that_passes_costs_requests_not_rows(rig: Any, sandbox: Any, kind: str, call: int) -> None:
+    """Each fault once, on each early call: in the end the window is proven and holds every row."""
+    rows = catalogue(250)
+    async with sandbox(rows) as served:
+        served.faults = (
+            Fault(kind, on=call, times=1, record='{"name": NaN, "depth": ' + "[" * 9000 + "]" * 9000 + "}"),
+        )
+        got = await rig(served.url).source.read(window(), Profile())
+        assert isinstance(got, Sweep)
+        assert got.state is State.PROVEN
+        stored = {record.key for record in got.records}
+        lost = {row["id"] for row in rows.listing("a1", "sms")} - stored
+        assert len(lost) <= (1 if kind == "raw_record" else 0)
+        assert got.cost.requests == len(served.requests) < 25
+
+
+LASTING = ["status", "drop", "truncate", "error_envelope", "html_200", "no_results"]
+
+
+@pytest.mark.parametrize("kind", LASTING)
+async def test_trouble_that_lasts_fails_the_window(rig: Any, sandbox: Any, kind: str) -> None:
+    """Never an empty window: three attempts, then it failed."""
+    async with sandbox(catalogue(20)) as served:
+        served.faults = (Fault(kind),)
+        got = await rig(served.url).source.read(window(), Profile())
+        assert isinstance(got, FailedRead)
+        assert isinstance(got.error, AccountUnavailable if kind == "drop" else WindowFailed)
+        assert (got.cost.requests, got.cost.retries, got.answered) == (3, 2, False)
+
+
+@pytest.mark.parametrize("kind", ["empty_page", "endless_has_more", "repeat_page"])
+async def test_a_server_that_contradicts_itself_for_ever_is_not_believed(rig: Any, sandbox: Any, kind: str) -> None:
+    """The read ends, proves nothing that is not so, and never takes a fault for the end of the list."""
+    rows = catalogue(150)
+    async with sandbox(rows) as served:
+        served.faults = (Fault(kind, on=OnPage(2) if kind != "endless_has_more" else None),)
+        got = await rig(served.url).source.read(window(), Profile())
+        assert isinstance(got, Sweep)
+        assert len(got.records) == 150 or got.state is State.UNPROVEN
+        assert len(served.requests) < 60
+
+
+async def test_a_redirect_refuses_the_account(rig: Any, sandbox: Any) -> None:
+    """The token stays here: nothing is asked of the other place."""
+    async with sandbox(catalogue(5)) as served:
+        served.faults = (Fault("redirect"),)
+        got = await rig(served.url).source.read(window(), Profile())
+        assert isinstance(got, FailedRead)
+        assert isinstance(got.error, AccountRefused)
+        assert len(served.requests) == 1
 
 
 async def test_a_refused_account_is_reported_with_a_way_out(rig: Any, sandbox: Any) -> None:
@@ -238,7 +319,7 @@ async def test_an_expired_clock_heals_by_the_servers_date(rig: Any, sandbox: Any
     """Our clock is two hours slow: the token is refused once, dated by the server's Date, and accepted."""
     async with sandbox(catalogue(5)) as served:
         built = rig(served.url, clock=lambda: time.clock() - timedelta(hours=2))
-        got = await built.source.read(window(), Profile())
+        got = await built.source.read(window(end=NOW - timedelta(hours=3)), Profile())
         assert isinstance(got, Sweep)
         assert (got.state, got.cost.retries, got.profile.clock_skew_seconds) == (State.PROVEN, 1, 7200.0)
 
@@ -247,7 +328,7 @@ async def test_a_wrong_clock_is_named_when_the_account_is_refused(rig: Any, sand
     """Off by more than 30 seconds: the message says by how much and in which direction."""
     async with sandbox(catalogue(5)) as served:
         built = rig(served.url, secret="canary-wrong", clock=lambda: time.clock() - timedelta(hours=2))
-        got = await built.source.read(window(), Profile())
+        got = await built.source.read(window(end=NOW - timedelta(hours=3)), Profile())
         assert isinstance(got, FailedRead)
         assert "clock is 7200 seconds behind" in str(got.error)
 
@@ -321,8 +402,6 @@ async def test_a_source_that_breaks_midway_fails_the_window_only(rig: Any, sandb
 
 async def test_one_failing_page_ends_its_siblings(rig: Any, serve: Any, page_of: Any) -> None:
     """Concurrent pages: the first that fails for good drops the others, and its own error comes out."""
-    from aiohttp import web
-
     finished = []
 
     async def handle(request: web.Request) -> web.Response:
@@ -343,8 +422,6 @@ async def test_one_failing_page_ends_its_siblings(rig: Any, serve: Any, page_of:
 
 async def test_cancellation_passes_through(rig: Any, serve: Any) -> None:
     """A cancelled read is cancelled, never a failed window."""
-    from aiohttp import web
-
     began = asyncio.Event()
 
     async def handle(_: web.Request) -> web.Response:

@@ -30,12 +30,19 @@ def tiles(whole: Window, parts: tuple[Window, ...]) -> bool:
 
 
 @settings(max_examples=200, deadline=None)
-@given(instants, st.timedeltas(timedelta(milliseconds=1), timedelta(days=9000)), st.integers(1, 10**9), instants | st.none())
+@given(
+    instants,
+    st.timedeltas(timedelta(milliseconds=1), timedelta(days=9000)),
+    st.integers(1, 10**9),
+    instants | st.none(),
+)
 def test_every_split_tiles_its_window_and_gets_smaller(
     start: datetime, length: timedelta, total: int, first: datetime | None
 ) -> None:
     """Parts share borders, lose no instant, keep the reason; a window of a minute is not split; parts are bounded."""
-    whole = window(start, start + length - timedelta(microseconds=length.microseconds % 1000) + timedelta(milliseconds=1))
+    whole = window(
+        start, start + length - timedelta(microseconds=length.microseconds % 1000) + timedelta(milliseconds=1)
+    )
     for parts in (windows.by_total(whole, total, 5000, first), windows.halves(whole)):
         if whole.end - whole.start <= windows.SHORTEST:
             assert len(parts) < 2 or parts == windows.by_total(whole, total, 5000, first)

@@ -20,7 +20,13 @@ def keep(raw: bytes) -> Record:
 
 
 def page(results: bytes, rest: bytes = b'"hasMore": true, "totalResults": 8, "limit": 2, "skip": 0') -> Page:
-    body = b'{"status": "success", "message": "Campaign  retrieved", "data": {"results": [' + results + b"], " + rest + b"}}"
+    body = (
+        b'{"status": "success", "message": "Campaign  retrieved", "data": {"results": ['
+        + results
+        + b"], "
+        + rest
+        + b"}}"
+    )
     return wire.parse_page(body, keep, None)
 
 
@@ -38,8 +44,8 @@ def test_records_reach_decode_as_they_came() -> None:
 
 @pytest.mark.parametrize(
     ("raw", "expected"),
-    [(b"8", 8), (b'"8"', 8), (b'" 8 "', None), (b"0", 0), (b"-1", None), (b"true", None), (b"8.5", None), (b"null", None),
-     (b"[]", None), (b"1e3", None), (b"9" * 5000, None), (b'"many"', None)],
+    [(b"8", 8), (b'"8"', 8), (b'" 8 "', None), (b"0", 0), (b"-1", None), (b"true", None), (b"8.5", None),
+     (b"null", None), (b"[]", None), (b"1e3", None), (b"9" * 5000, None), (b'"many"', None)],
 )  # fmt: skip
 def test_numbers_of_the_envelope_are_read_tolerantly(raw: bytes, expected: int | None) -> None:
     """Whole numbers and digit strings count; anything else is unknown, never a crash, never 1 for true."""
@@ -56,9 +62,10 @@ def test_has_more_is_read_tolerantly(raw: bytes, expected: bool | None) -> None:
 
 
 HOSTILE = [
-    b'{"id": "x", "n": NaN}', b'{"id": "x", "n": -Infinity}', b'{"id": "\\ud800"}', b'{"id": "\xff\xfe"}', b'{"id": "a\x01b"}',
-    b'{"n": ' + b"9" * 5000 + b"}", b"[" * 10_000 + b"]" * 10_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000, b"nonsense",
-    b'{"n": 01}', b"'single'", b'{"id": "\\x"}', b'"]}"',
+    b'{"id": "x", "n": NaN}', b'{"id": "x", "n": -Infinity}', b'{"id": "\\ud800"}', b'{"id": "\xff\xfe"}',
+    b'{"id": "a\x01b"}', b'{"n": ' + b"9" * 5000 + b"}",
+    b"[" * 10_000 + b"]" * 10_000, b'{"a":' * 10_000 + b"1" + b"}" * 10_000,
+    b"nonsense", b'{"n": 01}', b"'single'", b'{"id": "\\x"}', b'"]}"',
 ]  # fmt: skip
 
 
@@ -73,12 +80,26 @@ def test_one_hostile_record_does_not_void_its_page(record: bytes) -> None:
 
 
 NO_PAGES = [
-    b"", b"   ", b"null", b"[]", b'"success"', b"<html>oops</html>", b'{"status":"success"}', b'{"status":"success","data":null}',
-    b'{"status":"success","data":{}}', b'{"status":"success","data":{"results":null}}', b'{"status":"success","data":{"results":{}}}',
-    b'{"status":"error","data":{"results":[]}}', b'{"status":"failure","message":"x"}', b'{"data":{"results":[]}}',
-    b'{"status":"success","data":{"results":[{}]}', b'{"status":"success","data":{"results":[]}} trailing',
-    b'{"status":"success","data":{"results":[{"id":"', b'{"status":1,"data":{"results":[]}}', b'{"status":"success","data":{"results":[]]}}',
-]  # fmt: skip
+    b"",
+    b"   ",
+    b"null",
+    b"[]",
+    b'"success"',
+    b"<html>oops</html>",
+    b'{"status":"success"}',
+    b'{"status":"success","data":null}',
+    b'{"status":"success","data":{}}',
+    b'{"status":"success","data":{"results":null}}',
+    b'{"status":"success","data":{"results":{}}}',
+    b'{"status":"error","data":{"results":[]}}',
+    b'{"status":"failure","message":"x"}',
+    b'{"data":{"results":[]}}',
+    b'{"status":"success","data":{"results":[{}]}',
+    b'{"status":"success","data":{"results":[]}} trailing',
+    b'{"status":"success","data":{"results":[{"id":"',
+    b'{"status":1,"data":{"results":[]}}',
+    b'{"status":"success","data":{"results":[]]}}',
+]
 
 
 @pytest.mark.parametrize("body", NO_PAGES)
@@ -104,7 +125,7 @@ json_values = st.recursive(
 @settings(max_examples=150, deadline=None)
 @given(json_values, st.sampled_from(["body", "data", "results", "record", "total"]))
 def test_arbitrary_json_anywhere_never_crashes(value: Any, place: str) -> None:
-    """Any JSON (NaN and lone surrogates included) in any place gives a page or NoPage, and an error body can be made of it."""
+    """Any JSON (NaN and lone surrogates included) in any place gives a page or NoPage, and can be an error body."""
     record = value if place == "record" else {"id": "x"}
     data: Any = {"results": value if place == "results" else [record], "totalResults": value if place == "total" else 1}
     whole: Any = value if place == "body" else {"status": "success", "data": value if place == "data" else data}

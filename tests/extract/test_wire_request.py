@@ -53,7 +53,10 @@ def test_page_agrees_with_skip_or_is_left_out(skip: int, page: int | None) -> No
 
 def test_dates_of_another_zone_become_utc() -> None:
     """The wire knows UTC only."""
-    assert wire.instant(datetime(2025, 6, 1, tzinfo=timezone(timedelta(hours=5, minutes=30)))) == "2025-05-31T18:30:00.000Z"
+    assert (
+        wire.instant(datetime(2025, 6, 1, tzinfo=timezone(timedelta(hours=5, minutes=30))))
+        == "2025-05-31T18:30:00.000Z"
+    )
 
 
 def address(host: str, path: str = wire.DEFAULT_PATH, **options: Any) -> str:

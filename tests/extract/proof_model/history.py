@@ -5,11 +5,26 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from proof_model.world import (
+    Answer,
+    Event,
+    Moment,
+    Row,
+    World,
+    answer,
+    courses,
+    cut,
+    finds,
+    listed,
+    mutations,
+    name_of,
+    page,
+)
 
 from etl.extract.proof import Accepted, Ask, Machine, Refused
-from etl.model import PageRequest
-
-from proof_model.world import Answer, Event, Moment, Row, World, answer, courses, cut, finds, listed, mutations, name_of, page
+from etl.model import PageRequest, Profile
 
 Strategy = Callable[[World], Machine]
 Verdict = Ask | Accepted | Refused
@@ -39,44 +54,47 @@ class Tally:
         )
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     answers: tuple[tuple[Answer, ...], ...]
     now: Moment
 
 
 class Mind:
-    """A strategy's verdicts: they follow from the answers alone, so each is thought once."""
+    """A strategy's verdicts: they follow from the answers and from what it was told before, so each is thought once."""
 
-    def __init__(self, strategy: Strategy, world: World) -> None:
-        self._strategy, self._world = strategy, world
-        self._known: dict[tuple[tuple[Answer, ...], ...], Verdict] = {}
+    def __init__(self, strategy: Strategy) -> None:
+        self._strategy = strategy
+        self._known: dict[tuple[int, Profile], dict[tuple[tuple[Answer, ...], ...], Verdict]] = {}
 
-    def verdict(self, answers: tuple[tuple[Answer, ...], ...]) -> Verdict:
-        if answers not in self._known:
-            machine = self._strategy(self._world)
+    def verdict(self, world: World, answers: tuple[tuple[Answer, ...], ...]) -> Verdict:
+        known = self._known.setdefault((world.page_size, world.profile), {})
+        if answers not in known:
+            known[answers] = self._think(world, answers)
+        return known[answers]
+
+    def _think(self, world: World, answers: tuple[tuple[Answer, ...], ...]) -> Verdict:
+        machine = self._strategy(world)
+        verdict = machine.step()
+        for batch in answers:
+            assert isinstance(verdict, Ask)
+            for request, one in zip(verdict.requests, batch, strict=True):
+                machine.answer(request, page(one))
             verdict = machine.step()
-            for batch in answers:
-                assert isinstance(verdict, Ask)
-                for request, one in zip(verdict.requests, batch, strict=True):
-                    machine.answer(request, page(one))
-                verdict = machine.step()
-            self._known[answers] = verdict
-        return self._known[answers]
+        return verdict
 
 
 Traced = tuple[int, str]
 """How many histories lead here, and one of them in words."""
 
 
-def explore(strategy: Strategy, world: World, budget: int, again: int = 0) -> Tally:
+def explore(mind: Mind, world: World, budget: int, again: int = 0) -> Tally:
     """Follow every history of up to `budget` mutations, and `again` more from where the list is begun a second time."""
-    mind, tally, start = Mind(strategy, world), Tally(), world.beginning(budget, again)
+    tally, start = Tally(), world.beginning(budget, again)
     layer: dict[State, Traced] = {State((), start): (1, "")}
     for _ in range(40):
         following: dict[State, Traced] = {}
         for state, (weight, trace) in layer.items():
-            verdict = mind.verdict(state.answers)
+            verdict = mind.verdict(world, state.answers)
             if isinstance(verdict, Ask):
                 begun = state.now.second() if state.answers and verdict.requests[0].skip == 0 else state.now
                 for now, batch, (ways, steps) in _served(world, verdict.requests, begun):
@@ -125,7 +143,7 @@ def _mutated(world: World, states: dict[tuple[Moment, Batch], Traced]) -> dict[t
     while fresh:
         further: dict[tuple[Moment, Batch], Traced] = {}
         for (now, batch), (weight, trace) in fresh.items():
-            for what, then in mutations(world, now) if now.left else ():
+            for what, then in mutations(world.inserts, world.returns, now) if now.left else ():
                 _merge(further, (then, batch), (weight, f"{trace}{what}; "))
         for key, traced in further.items():
             _merge(reached, key, traced)
@@ -158,7 +176,10 @@ def at_random(strategy: Strategy, world: World, rng: random.Random, chance: floa
         found, totals = {}, {}
         for kind, n in _drawn(world, len(verdict.requests), rng):
             if rng.random() < chance:
-                now, moved = rng.choice([then for _, then in mutations(world, now)] or [now]), True
+                now, moved = (
+                    rng.choice(mutations.__wrapped__(world.inserts, world.returns, now) or [("", now)])[1],
+                    True,
+                )
             if kind == "count":
                 totals[n] = len(listed(verdict.requests[n], now.rows))
             else:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import groupby, permutations, product
+from typing import NamedTuple
 
 from etl.model import Campaign, Channel, Page, PageRequest, Profile, Record, Rejected
 
@@ -44,6 +45,21 @@ def name_of(one: Record) -> str:
     return one.campaign_id or one.key.partition("/")[0]
 
 
+class Moment(NamedTuple):
+    """The list at one instant, what left it, which rows were there all the time, and what may still happen."""
+
+    rows: tuple[Row, ...]
+    gone: frozenset[Row]
+    stable: frozenset[str]
+    left: int
+    """How many mutations may follow in this sweep."""
+    again: int = 0
+    """How many may follow in a second one."""
+
+    def second(self) -> Moment:
+        return self._replace(left=self.again, again=0) if self.again else self
+
+
 @dataclass(frozen=True)
 class World:
     """How the server behaves, what the list holds at first, and what may happen to it."""
@@ -68,43 +84,31 @@ class World:
     """A row that left may come back."""
     nameless: int = 0
     """How many of the first rows carry no id."""
-    profile: Profile = Profile()
+    profile: Profile = field(default_factory=Profile)
 
     def beginning(self, mutations: int, again: int = 0) -> Moment:
-        rows = tuple((m, f"{'?' if n < self.nameless else ''}{'abcdefgh'[n]}", 0) for n, m in enumerate(self.minutes))
+        rows = tuple((m, f"{'?' if n < self.nameless else ''}{chr(97 + n)}", 0) for n, m in enumerate(self.minutes))
         return Moment(rows, frozenset(), frozenset(name for _, name, _ in rows), mutations, again)
 
 
-@dataclass(frozen=True)
-class Moment:
-    """The list at one instant, what left it, which rows were there all the time, and what may still happen."""
-
-    rows: tuple[Row, ...]
-    gone: frozenset[Row]
-    stable: frozenset[str]
-    left: int
-    """How many mutations may follow in this sweep."""
-    again: int = 0
-    """How many may follow in a second one."""
-
-    def second(self) -> Moment:
-        return replace(self, left=self.again, again=0) if self.again else self
-
-
-def mutations(world: World, now: Moment) -> Iterator[tuple[str, Moment]]:
+@cache
+def mutations(inserts: tuple[int, ...], returns: bool, now: Moment) -> tuple[tuple[str, Moment], ...]:
     """Everything that one mutation can do, each with a name for it."""
-    now = replace(now, left=now.left - 1)
+    return tuple(_mutations(inserts, returns, now._replace(left=now.left - 1)))
+
+
+def _mutations(inserts: tuple[int, ...], returns: bool, now: Moment) -> Iterator[tuple[str, Moment]]:
     for n, row in enumerate(now.rows):
         rest = now.rows[:n] + now.rows[n + 1 :]
-        yield f"delete {row[1]}", replace(now, rows=rest, gone=now.gone | {row}, stable=now.stable - {row[1]})
+        yield f"delete {row[1]}", now._replace(rows=rest, gone=now.gone | {row}, stable=now.stable - {row[1]})
         # An update moves updatedAt, which neither filters nor sorts here: it shows only in a text that has no id.
         changed = (row[0], row[1], row[2] + 1) if row[1].startswith("?") else row
-        yield f"update {row[1]}", replace(now, rows=(*now.rows[:n], changed, *now.rows[n + 1 :]))
-    for minute in world.inserts:
+        yield f"update {row[1]}", now._replace(rows=(*now.rows[:n], changed, *now.rows[n + 1 :]))
+    for minute in inserts:
         name = f"n{now.left + now.again}"
-        yield f"insert {name} at {minute}", replace(now, rows=_placed(now.rows, (minute, name, 0)))
-    for row in sorted(now.gone) if world.returns else ():
-        yield f"return {row[1]}", replace(now, rows=_placed(now.rows, row), gone=now.gone - {row})
+        yield f"insert {name} at {minute}", now._replace(rows=_placed(now.rows, (minute, name, 0)))
+    for row in sorted(now.gone) if returns else ():
+        yield f"return {row[1]}", now._replace(rows=_placed(now.rows, row), gone=now.gone - {row})
 
 
 def _placed(rows: tuple[Row, ...], row: Row) -> tuple[Row, ...]:
@@ -114,7 +118,7 @@ def _placed(rows: tuple[Row, ...], row: Row) -> tuple[Row, ...]:
 def listed(request: PageRequest, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """What the request's dates select, in its order, ties as they are stored."""
     start, end = request.start, request.end
-    chosen = (r for r in rows if (not start or at(r[0]) >= start) and (not end or at(r[0]) <= end))
+    chosen = (r for r in rows if (start is None or at(r[0]) >= start) and (end is None or at(r[0]) <= end))
     descending = dict(request.sort).get("createdAt") == "desc"
     return tuple(sorted(chosen, key=lambda r: -r[0] if descending else r[0]))
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import replace
 
+from proof_model.world import WINDOW, World
+
 from etl.extract.proof import Accepted, Ask, Machine, Refused
 from etl.model import Page, PageRequest, Proof, Record
-from proof_model.world import WINDOW, World
 
 Course = Generator[tuple[PageRequest, ...], tuple[Page, ...], bool]
 
