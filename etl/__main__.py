@@ -5,7 +5,7 @@ import sys
 
 def main() -> None:
     """Run the command line and exit with its code."""
-    from etl.cli.main import run  # noqa: PLC0415  keeps `import etl` free of click
+    from etl.cli.main import run
 
     sys.exit(run(sys.argv[1:]))
 

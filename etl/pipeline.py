@@ -47,6 +47,9 @@ ACCOUNTS_AT_ONCE = 16
 FAILURES_IN_A_ROW = 3
 """After so many failed windows in a row an account's turn is over: what is left stays a gap for the next run."""
 
+FINISH_SECONDS = 5.0
+"""How long a stopped run may take to store the window in hand."""
+
 L = TypeVar("L")
 
 
@@ -59,7 +62,7 @@ class Source(Protocol):
 class Warehouse(Protocol[L]):
     """Stores what was read; every write is checked against the lease `L`."""
 
-    async def begin_run(self, verb: str, *, version: str) -> str: ...
+    async def begin_run(self, verb: str, *, version: str, started_at: datetime) -> str: ...
 
     async def finish_run(self, run_id: str, *, verdict: Verdict, exit_code: int, totals: Mapping[str, Any]) -> None: ...
 
@@ -100,7 +103,7 @@ class Order:
     rewrite: bool = False
 
 
-class Stopped(KoreEtlError):  # noqa: N818  it is no error but an end
+class Stopped(KoreEtlError):
     """A signal ended the run; `outcome` is what was done until then."""
 
     def __init__(self, outcome: RunOutcome) -> None:
@@ -123,7 +126,7 @@ async def run(
     (130 or 143) the signal asks for.
     """
     started_at = clock()
-    run_id = await warehouse.begin_run(order.verb.value, version=order.version)
+    run_id = await warehouse.begin_run(order.verb.value, version=order.version, started_at=started_at)
     accounts = [_Account(job, warehouse, order, run_id, started_at, emit) for job in jobs]
 
     async def finish(override: tuple[Verdict, int] | None = None) -> RunOutcome:
@@ -222,7 +225,8 @@ class _Account(Generic[L]):
             if storing is not None:
                 await storing
         finally:
-            if storing is not None:
+            if storing is not None:  # when stopped, the window in hand is finished: it was read and is worth keeping
+                await asyncio.wait((storing,), timeout=FINISH_SECONDS)
                 storing.cancel()
                 await asyncio.gather(storing, return_exceptions=True)
 

@@ -72,8 +72,7 @@ def backfill(
 def gaps(state: ScopeState, policy: Policy, last_started_at: datetime) -> tuple[Interval, ...]:
     """What of the history was never proven, up to what the last `sync` should have proven: it began at
     `last_started_at` (now, where none ever did). What came later is not late yet."""
-    known = [interval.end for interval in (*state.proven, *state.unproven)]
-    until = max([last_started_at - policy.settle, *known])
+    until = max([floor_ms(last_started_at) - policy.settle, *(interval.end for interval in state.proven)])
     return subtract([Interval(policy.history_start, until)], state.proven)
 
 

@@ -20,7 +20,6 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from etl.complaints import PREFIX, Keys, Place, complaint, unknown_variable, variable_of
 from etl.errors import ConfigError
-from etl.example import example_config as example_config
 from etl.model import Channel, Scope
 from etl.secret_file import read_secret
 from etl.sections import Account, Api, Auth, Sync, Warehouse
@@ -196,7 +195,7 @@ class _Reader:
             )
 
     def validated(self, values: dict[str, Any]) -> Settings:
-        """The settings, without keys that have problems and accounts that hold one: the rest is checked nevertheless."""
+        """The settings, without keys that have problems and accounts that hold one: the rest is checked as well."""
         try:
             settings = Settings(**(_NOTHING_SET | values))
         except ValidationError as invalid:

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import signal
 import sqlite3
+import subprocess
+import sys
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +18,7 @@ import pytest
 from night import hours_ago, night
 
 from etl.sandbox.app import Sandbox
-from etl.sandbox.faults import Fault, parse_faults
+from etl.sandbox.faults import Call, Fault, parse_faults
 
 CHANNELS = ("sms", "voice")
 FAST = "[api]\nbackoff_seconds = 0.01\nmax_attempts = 3\n"
@@ -262,3 +267,34 @@ def test_passing_trouble_is_retried(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert document["exit_code"] == code
         assert document["totals"]["retries"] >= 1
         assert stored_rows(url) == source_rows(sandbox)
+
+
+def test_sigterm_ends_the_run_cleanly_and_the_next_one_goes_on(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], warehouse_url: str
+) -> None:
+    """The real process: exit 143, the verdict is written, what was stored stays, the next run completes."""
+    voice_asked = threading.Event()
+
+    def is_voice(call: Call) -> bool:
+        if call.channel == "voice":
+            voice_asked.set()
+        return call.channel == "voice"
+
+    with night(tmp_path, capsys, warehouse_url, accounts=1) as (sandbox, kore_etl):
+        sandbox.faults = (Fault("slow", on=is_voice, seconds=60),)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "etl", "--config", str(kore_etl.config), "--json", "sync"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert voice_asked.wait(30)
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=10)
+        assert process.returncode == 143
+        assert json.loads(out)["verdict"] == "stopped"
+        assert rows(warehouse_url, "SELECT verdict, exit_code FROM sync_runs") == [("stopped", 143)]
+        assert rows(warehouse_url, "SELECT count(*) FROM campaigns") == [(230,)]
+
+        sandbox.faults = ()
+        assert kore_etl.json("sync")["exit_code"] == 0
+        assert stored_rows(warehouse_url) == source_rows(sandbox)

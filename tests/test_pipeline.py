@@ -97,7 +97,7 @@ class FakeWarehouse:
         self.store_error: Exception | None = None
         self.waiting = 0
 
-    async def begin_run(self, verb: str, *, version: str) -> str:
+    async def begin_run(self, verb: str, *, version: str, started_at: datetime) -> str:
         return "run-1"
 
     async def finish_run(self, run_id: str, *, verdict: Verdict, exit_code: int, totals: Mapping[str, Any]) -> None:

@@ -179,7 +179,7 @@ def test_the_process_environment_does_not_count(folder: Path, monkeypatch: pytes
 
 def test_a_verb_that_needs_only_the_warehouse_opens_no_client_secret(tmp_path: Path) -> None:
     """An analyst's host has no secrets, perhaps no accounts."""
-    settings = loaded(tmp_path, MINIMAL, needs="warehouse")
+    settings = loaded(tmp_path, MINIMAL + 'client_secret_file = "not there"\n', needs="warehouse")
     (account,) = settings.resolved_accounts()
     assert (account.account_id, account.client_secret.get_secret_value()) == ("67777ce93e25326494e9xxxx", "")
     assert loaded(tmp_path, "", needs="warehouse").resolved_accounts() == ()
@@ -428,9 +428,9 @@ channels = ["voice"]
         "KORE_ETL_ZZZ in the environment| unknown setting; variables",
         "config.toml| [api] page_size = 0",
         "config.toml| [api] hosst",
-        'KORE_ETL_SYNC__LEASE_SECONDS = "1"| must be a whole number of s',
+        'KORE_ETL_SYNC__LEASE_SECONDS = "1"| must be a whole number of ',
         "config.toml| [[accounts]] number 2",
-        "config.toml| [auth] client_id is not set",
+        "config.toml| [auth] client_id is not se",
         "config.toml| [auth] client_secret_file ",
     ]
 
@@ -501,6 +501,16 @@ def test_other_databases_are_refused_without_showing_the_url(folder: Path) -> No
     """It may hold a password."""
     assert problems(folder, environ={"KORE_ETL_WAREHOUSE__URL": f"mysql://u:{SECRET}@h/db"}) == [
         "KORE_ETL_WAREHOUSE__URL: must be sqlite:///FILE or postgresql://USER@HOST/DATABASE."
+    ]
+
+
+def test_values_that_may_be_secrets_are_not_shown(folder: Path) -> None:
+    """Whatever is wrong with them."""
+    assert problems(
+        folder, environ={"KORE_ETL_WAREHOUSE__URL": SECRET, "KORE_ETL_AUTH__CLIENT_SECRET": f"\t{SECRET}"}
+    ) == [
+        "KORE_ETL_AUTH__CLIENT_SECRET: must be the Client Secret, one line of text.",
+        "KORE_ETL_WAREHOUSE__URL: must be sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
     ]
 
 

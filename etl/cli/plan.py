@@ -86,7 +86,7 @@ def _show(output: Output, priced: Sequence[Priced], minutes: float | None, names
     ]
     output.table([*columns, Column("Requests", number=True)], rows)
     output.say()
-    at_the_limit = "" if minutes is None else f", {minutes:.1f} minutes at the rate limit"
+    at_the_limit = f", {minutes:.1f} minutes at the rate limit" if minutes else ""
     output.say(f"{len(priced)} windows, {_known(requests)} requests{at_the_limit}. Nothing was read or written.")
     if requests is None:
         output.say("What was never read has no price yet: its size is known after the first request.")

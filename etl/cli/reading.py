@@ -6,8 +6,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from etl import bootstrap
-from etl.cli import config, signals
-from etl.cli.output import Output
+from etl.cli import signals
+from etl.settings import Settings
 from etl.warehouse.migrate import SchemaState
 from etl.warehouse.warehouse import Warehouse
 
@@ -15,9 +15,8 @@ T = TypeVar("T")
 E = TypeVar("E")
 
 
-def read(output: Output, query: Callable[[Warehouse], Coroutine[Any, Any, T]], *, empty: E) -> T | E:
+def read(settings: Settings, query: Callable[[Warehouse], Coroutine[Any, Any, T]], *, empty: E) -> T | E:
     """The answer of one query; `empty` where there is no schema yet. Raises SchemaMismatch, WarehouseError."""
-    settings = config.load(output, needs="warehouse")
 
     async def ask(_: object) -> T | E:
         async with bootstrap.warehouse(settings) as store:

@@ -25,10 +25,11 @@ def command(ctx: click.Context, limit: int, show_raw: bool) -> int:
     """
     if ctx.invoked_subcommand is not None:
         return 0
+    from etl.cli import config
     from etl.cli.reading import read
 
     output: Output = ctx.obj
-    lines = read(output, lambda store: store.rejects(limit=limit), empty=())
+    lines = read(config.load(output, "warehouse"), lambda store: store.rejects(limit=limit), empty=())
     output.document({"exit_code": 0, "rejects": [_document(line, show_raw=show_raw) for line in lines]})
     if not lines:
         output.say("Nothing waits in quarantine.")
@@ -52,6 +53,7 @@ def ack(output: Output, rejected_ids: tuple[int, ...], everything: bool) -> int:
     """Acknowledge rejected records: they stay in the table, but no longer make a run exit 1."""
     if bool(rejected_ids) == everything:
         raise click.UsageError("Name the ids that `kore-etl rejects` shows, or --all.")
+    from etl.cli import config
     from etl.cli.reading import read
     from etl.warehouse.warehouse import Warehouse
 
@@ -59,7 +61,7 @@ def ack(output: Output, rejected_ids: tuple[int, ...], everything: bool) -> int:
         waiting = [line.rejected_id for line in await store.rejects(limit=ALL)]
         return await store.acknowledge_rejects(waiting if everything else rejected_ids)
 
-    count = read(output, acknowledge, empty=0)
+    count = read(config.load(output, "warehouse"), acknowledge, empty=0)
     output.document({"exit_code": 0, "acknowledged": count})
     output.say(f"{number(count)} acknowledged.")
     return 0

@@ -19,10 +19,11 @@ def command(ctx: click.Context, limit: int) -> int:
     """List the latest runs. `kore-etl runs show RUN_ID` shows one with its windows."""
     if ctx.invoked_subcommand is not None:
         return 0
+    from etl.cli import config
     from etl.cli.reading import read
 
     output: Output = ctx.obj
-    lines = read(output, lambda store: store.runs(limit=limit), empty=())
+    lines = read(config.load(output, "warehouse"), lambda store: store.runs(limit=limit), empty=())
     output.document({"exit_code": 0, "runs": [plain(line) for line in lines]})
     if not lines:
         output.say("No runs yet. `kore-etl sync` makes the first.")
@@ -37,9 +38,10 @@ def command(ctx: click.Context, limit: int) -> int:
 @click.pass_obj
 def show(output: Output, run_id: str) -> int:
     """One run, window by window."""
+    from etl.cli import config
     from etl.cli.reading import read
 
-    run = read(output, lambda store: store.run(run_id), empty=None)
+    run = read(config.load(output, "warehouse"), lambda store: store.run(run_id), empty=None)
     if run is None:
         output.document({"exit_code": 1, "errors": [f"There is no run {run_id}."]})
         output.complain(f"kore-etl: there is no run {run_id}; `kore-etl runs` lists them.")

@@ -20,7 +20,7 @@ _FIELDS = ("skip", "page", "limit", "type", "startDate", "endDate", "sortBy", "f
 _DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z")
 
 
-class Invalid(Exception):  # noqa: N818  it is an answer, not a fault of this program
+class Invalid(Exception):
     """The body breaks the documented rules; the message names the field and the rule."""
 
 

@@ -11,11 +11,13 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    TIMESTAMP,
     BigInteger,
     ColumnElement,
     Connection,
     Dialect,
     Float,
+    Interval,
     Table,
     Text,
     any_,
@@ -25,6 +27,7 @@ from sqlalchemy import (
     func,
     literal,
     select,
+    type_coerce,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -119,8 +122,8 @@ def in_values(column: ColumnElement[Any], values: Iterable[Any], dialect: Dialec
 def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:
     """The database's own clock, at this statement and not at the transaction's start."""
     if dialect.name == "postgresql":
-        later = func.make_interval(0, 0, 0, 0, 0, 0, cast(literal(plus_seconds), Float(53)))
-        return func.clock_timestamp() + later
+        seconds = cast(literal(plus_seconds), Float(53))
+        return _postgres_clock() + func.make_interval(0, 0, 0, 0, 0, 0, seconds, type_=Interval())
     shift = f"{plus_seconds:+.3f} seconds"
     return func.strftime("%Y-%m-%dT%H:%M:%f000Z", "now", shift, type_=Text)
 
@@ -128,8 +131,13 @@ def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:
 def seconds_until(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
     """Seconds from the database's now to `instant`."""
     if dialect.name == "postgresql":
-        return cast(func.extract("epoch", instant - func.clock_timestamp()), Float(53))
+        left = type_coerce(instant, TIMESTAMP(timezone=True)) - _postgres_clock()
+        return cast(func.extract("epoch", left), Float(53))
     return (func.julianday(instant) - func.julianday("now")) * 86400.0
+
+
+def _postgres_clock() -> ColumnElement[Any]:
+    return func.clock_timestamp(type_=TIMESTAMP(timezone=True))
 
 
 def utc_day(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[str | None]:

@@ -56,7 +56,7 @@ _CONFLICTS = ("23505", "SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE
 _NO_TABLES = "has no kore-etl tables, or older ones; run `kore-etl migrate`"
 
 
-class RowConflict(WarehouseError):  # noqa: N818  named like its kin in etl.errors
+class RowConflict(WarehouseError):
     """Another writer stored a row with the same key meanwhile: look again, then write."""
 
 
@@ -90,7 +90,8 @@ def _remedy(error: Exception, root: BaseException) -> tuple[str, bool]:
     code = getattr(root, "sqlite_errorname", None)
     if isinstance(code, str):
         named = next((text for prefix, text in _SQLITE.items() if code.startswith(prefix)), None)
-        return (named, True) if named else ("could not do what was asked; please report this", False)
+        # SQLite's own words quote names of tables and columns, never values
+        return (named, True) if named else (f"could not do what was asked ({root}); please report this", False)
     if (state := _sqlstate(root)) is not None:
         named = _POSTGRES.get(state) or _POSTGRES_CLASSES.get(state[:2])
         return (named, True) if named else ("could not do what was asked; see its log", False)

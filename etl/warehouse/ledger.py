@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, select, update
+from sqlalchemy import ColumnElement, and_, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.intervals import merge, subtract
-from etl.model import Cost, FailedRead, Interval, Loaded, Scope, State, Sweep, Verdict, Window
+from etl.model import Cost, FailedRead, Interval, Loaded, Reason, Scope, State, Sweep, Verdict, Window
 from etl.warehouse.rows import storable
 from etl.warehouse.schema import sync_runs, sync_windows
 
@@ -48,11 +48,11 @@ def unproven(lines: Iterable[Line]) -> tuple[Interval, ...]:
 
 
 async def lines(connection: AsyncConnection, scope: Scope) -> list[Line]:
-    """Every read of a scope."""
+    """Every read of a scope that says something of its window: a tail that failed will be read again as it is."""
     window = sync_windows.c
     found = await connection.execute(
         select(window.epoch, window.window_no, window.state, window.window_start, window.window_end).where(
-            of_scope(scope)
+            of_scope(scope), or_(window.state == State.PROVEN.value, window.reason != Reason.TAIL.value)
         )
     )
     return [Line(row[0], row[1], State(row[2]), Interval(row[3], row[4])) for row in found]

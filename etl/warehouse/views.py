@@ -15,10 +15,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import WarehouseError
+from etl.model import Reason
 from etl.warehouse.dialect import is_postgres
 from etl.warehouse.schema import Utc, campaigns
 
 _SCOPE = "account_id, app_id, channel"
+
+# A tail that could not be read is no gap yet: it is read again, as a tail or as history.
+_CLOSED = "(state = 'proven' OR (state <> 'open' AND reason <> @tail))"
 
 _LIVE = ", ".join(column.name for column in campaigns.c if column.name != "older_run_id")
 
@@ -41,7 +45,7 @@ _SECONDS_SINCE = {
 # A sentinel at each end turns what lies before the first and after the last proven line into ordinary gaps.
 _GAPS = """WITH bounds AS (
     SELECT @scope, min(window_start) AS low, max(window_end) AS high
-    FROM sync_windows WHERE state <> 'open' GROUP BY @scope
+    FROM sync_windows WHERE @closed GROUP BY @scope
 ), covered AS (
     SELECT @scope, window_start AS s, window_end AS e FROM sync_windows WHERE state = 'proven'
     UNION ALL SELECT @scope, low, low FROM bounds
@@ -58,9 +62,9 @@ _UNPROVEN = """pieces AS (
     SELECT @scope, gap_start, gap_end FROM (
         SELECT @scope, max(e) OVER upto AS gap_start, lead(s) OVER ordered AS gap_end FROM (
             SELECT @scope, run_id, window_no, window_start AS s, window_start AS e
-            FROM sync_windows WHERE state IN ('unproven', 'failed')
+            FROM sync_windows WHERE state IN ('unproven', 'failed') AND reason <> @tail
             UNION ALL SELECT @scope, run_id, window_no, window_end, window_end
-            FROM sync_windows WHERE state IN ('unproven', 'failed')
+            FROM sync_windows WHERE state IN ('unproven', 'failed') AND reason <> @tail
             UNION ALL SELECT u.account_id, u.app_id, u.channel, u.run_id, u.window_no,
                 CASE WHEN p.window_start > u.window_start THEN p.window_start ELSE u.window_start END,
                 CASE WHEN p.window_end < u.window_end THEN p.window_end ELSE u.window_end END
@@ -68,7 +72,7 @@ _UNPROVEN = """pieces AS (
                 ON p.account_id = u.account_id AND p.app_id = u.app_id AND p.channel = u.channel
                 AND p.state = 'proven' AND p.window_start < u.window_end AND p.window_end > u.window_start
                 AND (p.epoch > u.epoch OR (p.epoch = u.epoch AND p.window_no > u.window_no))
-            WHERE u.state IN ('unproven', 'failed')
+            WHERE u.state IN ('unproven', 'failed') AND u.reason <> @tail
         ) x
         WINDOW upto AS (PARTITION BY run_id, window_no ORDER BY s, e ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
                ordered AS (PARTITION BY run_id, window_no ORDER BY s, e)
@@ -84,7 +88,7 @@ _FRESHNESS = """WITH @unproven, first_gap AS (
     SELECT @scope, min(gap_start) AS gap_start FROM sync_gaps GROUP BY @scope
 ), read AS (
     SELECT @scope,
-        min(CASE WHEN state <> 'open' THEN window_start END) AS low,
+        min(CASE WHEN @closed THEN window_start END) AS low,
         max(CASE WHEN state = 'proven' THEN window_end END) AS newest_proven_end,
         max(CASE WHEN state = 'proven' THEN finished_at END) AS last_proven_at
     FROM sync_windows GROUP BY @scope
@@ -147,16 +151,20 @@ def definitions(dialect: str) -> Mapping[str, View]:
                 "One row per campaign, deleted ones too; contact_lists is a JSON array ordered by name",
             ),
             "sync_gaps": View(
-                _GAPS.replace("@scope", _SCOPE),
+                _filled(_GAPS),
                 "Per scope: stretches between the first and the last closed read that no read has proven",
             ),
             "sync_freshness": View(
-                _FRESHNESS.replace("@unproven", _UNPROVEN).replace("@scope", _SCOPE).replace("@seconds", since),
+                _filled(_FRESHNESS.replace("@unproven", _UNPROVEN).replace("@seconds", since)),
                 "Per scope: everything created before proven_until was proven complete; unproven_windows counts "
                 "stretches whose last read was not proven; age_seconds is since proven_until",
             ),
         }
     )
+
+
+def _filled(query: str) -> str:
+    return query.replace("@closed", _CLOSED).replace("@scope", _SCOPE).replace("@tail", f"'{Reason.TAIL.value}'")
 
 
 async def refresh(connection: AsyncConnection) -> None:

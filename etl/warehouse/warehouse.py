@@ -86,9 +86,9 @@ class Warehouse:
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
-    async def begin_run(self, verb: str, *, version: str) -> str:
+    async def begin_run(self, verb: str, *, version: str, started_at: datetime | None = None) -> str:
         """Write the run's line; returns its id, which sorts by start to the second."""
-        at = self._clock()
+        at = started_at or self._clock()
         run_id = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         async with self._database.write() as connection:
             await ledger.begin(connection, run_id, verb, version=version, at=at)

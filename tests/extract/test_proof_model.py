@@ -60,7 +60,7 @@ BY_DATE = {
 
 ANCHORED = {
     "five rows": World("five rows", minutes=(10, 20, 30, 40, 50), cap=3, page_size=3, **OPEN),
-    "ties": World("ties", minutes=(10, 20, 20, 30, 40), cap=4, page_size=4, shuffled=True, **OPEN),
+    "ties": World("ties", minutes=(10, 20, 20, 30, 40), cap=4, page_size=4, shuffled=True, inserts=(5, 20)),
     "no ids": World("no ids", minutes=(10, 20, 30, 40), cap=3, page_size=3, nameless=2, **OPEN),
 }
 
@@ -121,7 +121,8 @@ def test_two_accepted_sweeps_miss_no_stable_row(note: Note) -> None:
     """Whatever two mutations happen in each of its two sweeps, an accepted L4 holds every stable row."""
     tried = worlds({"three rows": replace(TWICE["three rows"], inserts=(5,))}, SHORT, servers=1)
     hold("L4, up to 2 mutations in each sweep", proof(Proof.L4), tried, note, 2, 2)
-    tried = worlds(TWICE, SHORT) + worlds(TWICE, ("either",), servers=1)
+    strict = {name: one for name, one in TWICE.items() if name != "ties"}
+    tried = worlds(strict, SHORT) + worlds({"ties": TWICE["ties"]}, SHORT, 1) + worlds(strict, ("either",), 1)
     hold("L4, up to 1 mutation in each sweep, every server", proof(Proof.L4), tried, note, 1, 1)
 
 
