@@ -43,6 +43,10 @@ class Interval:
     end: datetime
 
 
+UNFINISHED_STATUSES = ("Active", "Paused", "Preparing", "Scheduled", "Rescheduled")
+"""Statuses in which counters move or a run is ahead (API page, `filters.status`)."""
+
+
 class Reason(StrEnum):
     """Why a window is read."""
 
@@ -54,13 +58,19 @@ class Reason(StrEnum):
     LOOKBACK = "lookback"
     RESWEEP = "rolling share"
     CENSUS = "census disagreed"
+    UNFINISHED = "unfinished campaigns"
+    FEED = "change feed"
     TAIL = "open tail"
     BACKFILL = "backfill"
 
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """One stretch of one listing to be read and proven together."""
+    """One stretch of one listing to be read and proven together.
+
+    Two reasons name reads of another kind, hints that prove nothing: FEED, whatever was updated since `start` (undated,
+    `updatedAt` descending), and UNFINISHED, whatever has a status of `UNFINISHED_STATUSES` (undated, filtered).
+    """
 
     scope: Scope
     start: datetime
@@ -304,6 +314,8 @@ class Loaded:
     links_removed: int = 0
     rejected: int = 0
     """Records of this window that were rejected as a whole."""
+    absent: frozenset[str] = frozenset()
+    """Live rows of the window that its proven read did not show: candidates for deletion."""
 
     def __add__(self, other: Loaded) -> Loaded:
         return Loaded(
@@ -314,6 +326,7 @@ class Loaded:
             self.links_added + other.links_added,
             self.links_removed + other.links_removed,
             self.rejected + other.rejected,
+            self.absent | other.absent,
         )
 
 
@@ -333,6 +346,14 @@ class ScopeState:
     """Wholly rejected records that are neither gone nor acknowledged."""
     density: tuple[tuple[datetime, int], ...] = ()
     """Live rows per UTC day of `created_at`: (midnight, rows), ascending."""
+    proofs: tuple[tuple[Interval, datetime], ...] = ()
+    """The proven time cut into disjoint, sorted pieces, each with the start of the latest read that proved it."""
+    missing: tuple[datetime, ...] = ()
+    """`created_at` of live rows with `missing_since`, ascending: a second read decides whether they are deleted."""
+    unfinished: int = 0
+    """Live rows last seen in one of `UNFINISHED_STATUSES`."""
+    fed_at: datetime | None = None
+    """When the latest change feed that was read to its end began."""
 
 
 class Verb(StrEnum):

@@ -36,7 +36,7 @@ SERVERS: dict[str, dict[str, object]] = {
     "capped, page wins": {"page_size": 5, "echo": "asked", "page_wins": True},
     "hasMore of the find": {"more_by": "find"},
     "falsely empty last page": {"empties": True},
-    "observed before": {"profile": Profile(largest_page=2, limit_echoed=True)},
+    "asked for less than before": {"cap": 9, "profile": Profile(largest_page=9, limit_echoed=True)},
 }
 
 CLOSED = {
