@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from etl import __version__, pipeline, plan, transform
+from etl import __version__, pipeline, plan, transform, turn
 from etl.extract import wire
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import RetryPolicy
 from etl.extract.source import AccountSource, Api
-from etl.model import BEGINNING, Emit, Interval, RunOutcome, Scope, ScopeState, Verb, Window
+from etl.model import BEGINNING, Emit, Interval, Reason, RunOutcome, Scope, ScopeState, Verb, Window
 from etl.settings import ResolvedAccount, Settings
 from etl.warehouse.migrate import SchemaState
 from etl.warehouse.warehouse import Warehouse
@@ -67,12 +67,14 @@ async def sources(
         yield opened
 
 
-def sync_order(settings: Settings, *, wait_seconds: float = 0) -> pipeline.Order:
+def sync_order(settings: Settings, *, wait_seconds: float = 0, accept_deletions: bool = False) -> turn.Order:
     """The nightly run."""
     policy = plan_policy(settings)
-    return pipeline.Order(
+    return turn.Order(
         verb=Verb.SYNC,
         plan=lambda state, now: plan.sync(state, policy, now),
+        whole=lambda scope, now: plan.whole(scope, policy, now, Reason.DISAGREED),
+        accept_deletions=accept_deletions,
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
@@ -87,15 +89,16 @@ def backfill_order(
     only_gaps: bool = False,
     rewrite: bool = False,
     wait_seconds: float = 0,
-) -> pipeline.Order:
+) -> turn.Order:
     """The interval `[start, end)` again."""
 
     def windows(state: ScopeState, now: datetime) -> tuple[Window, ...]:
         return plan.backfill(state, now, start=start, end=end, only_gaps=only_gaps)
 
-    return pipeline.Order(
+    return turn.Order(
         verb=Verb.BACKFILL,
         plan=windows,
+        whole=lambda *_: None,
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
@@ -110,6 +113,7 @@ def plan_policy(settings: Settings) -> plan.Policy:
         lookback=timedelta(days=settings.sync.lookback_days),
         settle=timedelta(minutes=settings.sync.settle_minutes),
         full_sweep_rows=settings.sync.full_sweep_rows,
+        resweep_days=settings.sync.resweep_days,
         page_size=settings.api.page_size,
     )
 
@@ -139,7 +143,7 @@ async def gaps(settings: Settings, scopes: Sequence[Scope]) -> list[tuple[Scope,
 
 async def execute(
     settings: Settings,
-    order: pipeline.Order,
+    order: turn.Order,
     scopes: Mapping[ResolvedAccount, Sequence[Scope]],
     *,
     emit: Emit,
@@ -148,11 +152,11 @@ async def execute(
     """Run an order: an empty warehouse is migrated first, one on another schema version is refused."""
     async with warehouse(settings) as store, sources(settings, list(scopes), emit) as opened:
         await store.ready()
-        by_account: dict[str, dict[Scope, pipeline.Source]] = {}
+        by_account: dict[str, dict[Scope, turn.Source]] = {}
         for account, listings in scopes.items():
             for scope in listings:
                 by_account.setdefault(account.account_id, {})[scope] = opened[account]
-        jobs = [pipeline.Job(account_id, listings) for account_id, listings in by_account.items()]
+        jobs = [turn.Job(account_id, listings) for account_id, listings in by_account.items()]
         return await pipeline.run(jobs, store, order, clock=utc_now, emit=emit, stop_code=stop_code)
 
 

@@ -57,7 +57,8 @@ class Reason(StrEnum):
     WHOLE = "small account"
     LOOKBACK = "lookback"
     RESWEEP = "rolling share"
-    CENSUS = "census disagreed"
+    CENSUS = "census"
+    DISAGREED = "census disagreed"
     UNFINISHED = "unfinished campaigns"
     FEED = "change feed"
     TAIL = "open tail"
@@ -68,8 +69,9 @@ class Reason(StrEnum):
 class Window:
     """One stretch of one listing to be read and proven together.
 
-    Two reasons name reads of another kind, hints that prove nothing: FEED, whatever was updated since `start` (undated,
-    `updatedAt` descending), and UNFINISHED, whatever has a status of `UNFINISHED_STATUSES` (undated, filtered).
+    Three reasons name requests of another kind, hints that prove nothing: CENSUS, one undated request for the total;
+    FEED, whatever was updated since `start` (undated, `updatedAt` descending); and UNFINISHED, whatever has a status of
+    `UNFINISHED_STATUSES` (undated, filtered).
     """
 
     scope: Scope
@@ -210,6 +212,8 @@ class Profile:
     clock_skew_seconds: float | None = None
     """Server clock minus ours."""
     undated_works: bool | None = None
+    census_difference: int = 0
+    """Source's total minus live rows that even a proven read of the whole history left (rejected rows, shared ones)."""
     status_filter_works: bool | None = None
 
 
@@ -287,6 +291,17 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
+class Census:
+    """How many campaigns a scope has, all ages together; `total` is None where the server does not say."""
+
+    total: int | None
+    taken_at: datetime
+    """By the server's clock."""
+    cost: Cost
+    profile: Profile
+
+
+@dataclass(frozen=True, slots=True)
 class FailedRead:
     """The window could not be read. After an `AccountFailed` the account's turn is over."""
 
@@ -328,6 +343,25 @@ class Loaded:
             self.rejected + other.rejected,
             self.absent | other.absent,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a run's absent rows came to. `brake`: nothing was marked, and why, as a sentence."""
+
+    missing: int = 0
+    """Rows newly marked `missing_since`."""
+    deleted: int = 0
+    """Rows missing since an earlier run that are now marked `deleted_at`."""
+    brake: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stock:
+    """Live rows of a scope created before some instant, and how many of them are missing."""
+
+    live: int
+    missing: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,6 +421,10 @@ class ScopeOutcome:
     deleted: int = 0
     cost: Cost = Cost()
     rejects_waiting: int = 0
+    braked: bool = False
+    """Whether so many rows were missing that none was marked."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing although nothing is wrong."""
     error: str | None = None
 
 

@@ -1,7 +1,7 @@
 """Which windows to read tonight, why, and what they will cost. Pure: the ledger and the clock come in as values.
 
-A night's windows of one scope never overlap and end with the open tail, so that a row that moves while the others are
-read (a server that filters by `updatedAt`) is met there.
+A night's closed windows of one scope never overlap. The census comes first, the hints after the closed windows, and the
+open tail last, so that a row that moves while the others are read (a server that filters by `updatedAt`) is met there.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from etl.model import Interval, Reason, Scope, ScopeState, Window
 
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
+HINTS = (Reason.CENSUS, Reason.FEED, Reason.UNFINISHED)
+"""Reads that prove nothing: see `etl.model.Window`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Policy:
     lookback: timedelta
     settle: timedelta
     full_sweep_rows: int
+    resweep_days: int
     page_size: int
 
 
@@ -48,12 +51,20 @@ def ceil_ms(instant: datetime) -> datetime:
     return floored if floored == instant else floored + _MILLISECOND
 
 
+# -- what to read -----------------------------------------------------------------------------------------------------
+
+
 def sync(state: ScopeState, policy: Policy, now: datetime) -> tuple[Window, ...]:
-    """Tonight's windows of one scope, oldest first, the open tail last. `now` is the run's start."""
+    """Tonight's windows of one scope: the closed ones oldest first, then the hints, then the open tail.
+
+    `now` is the run's start.
+    """
     now = floor_ms(now)
     closed_until = max(now - policy.settle, policy.history_start)
     history = Interval(policy.history_start, closed_until)
     windows = _cut(state.scope, _wanted(state, policy, history))
+    if is_large(state, policy):
+        windows = [*_census(state, policy, now), *windows, *_hints(state, policy, now)]
     if closed_until < now:
         windows.append(Window(state.scope, closed_until, now, Reason.TAIL))
     return tuple(windows)
@@ -69,6 +80,12 @@ def backfill(
     return tuple(_cut(state.scope, [(Reason.BACKFILL, asked)]))
 
 
+def whole(scope: Scope, policy: Policy, now: datetime, reason: Reason) -> Window | None:
+    """The whole closed history as one window; None where there is none yet."""
+    closed_until = floor_ms(now) - policy.settle
+    return Window(scope, policy.history_start, closed_until, reason) if policy.history_start < closed_until else None
+
+
 def gaps(state: ScopeState, policy: Policy, last_started_at: datetime) -> tuple[Interval, ...]:
     """What of the history was never proven, up to what the last `sync` should have proven: it began at
     `last_started_at` (now, where none ever did). What came later is not late yet."""
@@ -76,21 +93,81 @@ def gaps(state: ScopeState, policy: Policy, last_started_at: datetime) -> tuple[
     return subtract([Interval(policy.history_start, until)], state.proven)
 
 
-def _wanted(state: ScopeState, policy: Policy, history: Interval) -> list[tuple[Reason, list[Interval]]]:
+def is_large(state: ScopeState, policy: Policy) -> bool:
+    """Whether the scope is too large to be read whole every night, so that only what is due is read."""
+    return bool(state.proven or state.unproven) and state.stored > policy.full_sweep_rows
+
+
+def _wanted(state: ScopeState, policy: Policy, history: Interval) -> list[tuple[Reason, Iterable[Interval]]]:
     """What to read, most telling reason first: an instant goes to the first reason that names it."""
     if not state.proven and not state.unproven:
         return [(Reason.FIRST, [history])]
-    if state.stored <= policy.full_sweep_rows:
+    if not is_large(state, policy):
         return [(Reason.WHOLE, [history])]
     lookback = Interval(max(history.start, history.end - policy.lookback), history.end)
-    return [
-        (Reason.UNPROVEN, list(intersect([history], state.unproven))),
+    due: list[tuple[Reason, Iterable[Interval]]] = [
+        (Reason.UNPROVEN, intersect([history], state.unproven)),
+        (Reason.PENDING, intersect([history], map(_day_of, state.missing))),
         (Reason.LOOKBACK, [lookback]),
-        (Reason.GAP, list(subtract([history], state.proven))),
+        (Reason.GAP, subtract([history], state.proven)),
     ]
+    taken = [interval for _, intervals in due for interval in intervals]
+    return [*due, (Reason.RESWEEP, _rolling_share(state, policy, history, taken))]
 
 
-def _cut(scope: Scope, wanted: Iterable[tuple[Reason, list[Interval]]]) -> list[Window]:
+def _rolling_share(
+    state: ScopeState, policy: Policy, history: Interval, taken: Iterable[Interval]
+) -> tuple[Interval, ...]:
+    """The part of the history whose proof is oldest: 1/`resweep_days` of the rows, and all that is older than that."""
+    share = ceil(state.stored / policy.resweep_days)
+    taken, picked = list(taken), list[Interval]()
+    for piece, read_at in sorted(state.proofs, key=lambda proof: (proof[1], proof[0])):
+        overdue = history.end - read_at >= _DAY * policy.resweep_days
+        if share <= 0 and not overdue:
+            break
+        for interval in subtract(intersect([piece], [history]), taken):
+            part = interval if overdue else _first_rows(interval, state, share)
+            picked.append(part)
+            share -= ceil(_rows_in(part, state))
+            if share <= 0 and not overdue:
+                break
+    return intersect([history], picked)
+
+
+def _first_rows(interval: Interval, state: ScopeState, rows: int) -> Interval:
+    """The beginning of an interval that holds about so many rows, cut at a midnight."""
+    for day, count in state.density:
+        if interval.start < day + _DAY and day < interval.end:
+            rows -= count
+            if rows <= 0:
+                return Interval(interval.start, min(day + _DAY, interval.end))
+    return interval
+
+
+def _census(state: ScopeState, policy: Policy, now: datetime) -> list[Window]:
+    """Where not everything is read, the total alone shows what no window shows."""
+    works = state.profile.undated_works is not False
+    return [Window(state.scope, policy.history_start, now, Reason.CENSUS)] if works else []
+
+
+def _hints(state: ScopeState, policy: Policy, now: datetime) -> list[Window]:
+    """Campaigns of any age that changed, or that may change without saying so: one or two requests each."""
+    windows = []
+    if state.unfinished and state.profile.status_filter_works is not False:
+        windows.append(Window(state.scope, policy.history_start, now, Reason.UNFINISHED))
+    if state.profile.undated_works is not False and state.profile.order_kept is not False:
+        oldest = min((read_at for _, read_at in state.proofs), default=policy.history_start)
+        since = max(oldest, state.fed_at or oldest) - policy.settle
+        windows.append(Window(state.scope, floor_ms(since), now, Reason.FEED))
+    return windows
+
+
+def _day_of(instant: datetime) -> Interval:
+    midnight = instant.replace(hour=0, minute=0, second=0, microsecond=0)
+    return Interval(midnight, midnight + _DAY)
+
+
+def _cut(scope: Scope, wanted: Iterable[tuple[Reason, Iterable[Interval]]]) -> list[Window]:
     taken: list[Interval] = []
     windows: list[Window] = []
     for reason, intervals in wanted:
@@ -100,13 +177,18 @@ def _cut(scope: Scope, wanted: Iterable[tuple[Reason, list[Interval]]]) -> list[
     return sorted(windows, key=lambda window: window.start)
 
 
+# -- what it costs ----------------------------------------------------------------------------------------------------
+
+
 def price(window: Window, state: ScopeState, policy: Policy) -> Priced:
     """What a window will cost by its stored rows: one request where they fit a page that shows itself to be the last
-    (see `etl.extract.proof`, L1), else its pages and a head."""
+    (see `etl.extract.proof`, L1), else its pages and a head. A change feed is priced as one page."""
     if not state.proven and not state.unproven:
         return Priced(window, None)
-    rows = _rows_in(window, state)
     page = min(policy.page_size, state.profile.largest_page or policy.page_size)
+    if window.reason in HINTS:
+        return Priced(window, max(1, ceil(state.unfinished / page)) if window.reason is Reason.UNFINISHED else 1)
+    rows = _rows_in(window.interval, state)
     return Priced(window, 1 if rows < min(page, state.profile.largest_page or 1) else ceil(rows / page) + 1)
 
 
@@ -124,11 +206,11 @@ def minutes(priced: Iterable[Priced], limits: Mapping[str, int]) -> float | None
     return max((count / limits[one] for one, count in requests.items() if limits[one]), default=0.0)
 
 
-def _rows_in(window: Window, state: ScopeState) -> float:
-    """Stored rows created in the window; a day that it cuts counts by the share of it."""
+def _rows_in(interval: Interval, state: ScopeState) -> float:
+    """Stored rows created in the interval; a day that it cuts counts by the share of it."""
     rows = 0.0
     for day, count in state.density:
-        start, end = max(window.start, day), min(window.end, day + _DAY)
+        start, end = max(interval.start, day), min(interval.end, day + _DAY)
         if start < end:
             rows += count * ((end - start) / _DAY)
     return rows

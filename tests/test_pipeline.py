@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from etl import pipeline
+from etl import pipeline, turn
 from etl.errors import (
     AccountRefused,
     AccountUnavailable,
@@ -21,6 +21,8 @@ from etl.errors import (
     WindowFailed,
 )
 from etl.model import (
+    Campaign,
+    Census,
     Channel,
     Cost,
     Emit,
@@ -32,8 +34,10 @@ from etl.model import (
     RunOutcome,
     Scope,
     ScopeState,
+    Settled,
     Split,
     State,
+    Stock,
     Sweep,
     Verb,
     Verdict,
@@ -75,11 +79,11 @@ def failed(window: Window, error: WindowFailed | AccountRefused | AccountUnavail
 class FakeSource:
     """Answers each window as told; proven (or open) where not told otherwise."""
 
-    def __init__(self, answer: Callable[[Window], Sweep | Split | FailedRead] = sweep) -> None:
+    def __init__(self, answer: Callable[[Window], Sweep | Split | Census | FailedRead] = sweep) -> None:
         self.answer = answer
         self.asked: list[Window] = []
 
-    async def read(self, window: Window, profile: Profile) -> Sweep | Split | FailedRead:
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
         self.asked.append(window)
         await asyncio.sleep(0)
         return self.answer(window)
@@ -96,6 +100,10 @@ class FakeWarehouse:
         self.held: set[str] = set()
         self.store_error: Exception | None = None
         self.waiting = 0
+        self.absent: frozenset[str] = frozenset()
+        self.settled: list[tuple[Scope, frozenset[str], bool]] = []
+        self.verdict_on_absent = Settled()
+        self.stock_now = Stock(live=100, missing=0)
 
     async def begin_run(self, verb: str, *, version: str, started_at: datetime) -> str:
         return "run-1"
@@ -121,10 +129,17 @@ class FakeWarehouse:
         if self.store_error is not None:
             raise self.store_error
         self.stored.append(sweep)
-        return Loaded(inserted=9)
+        return Loaded(inserted=9, absent=self.absent if sweep.state is State.PROVEN else frozenset())
 
     async def store_failure(self, lease: str, run_id: str, failed: FailedRead) -> None:
         self.failures.append(failed)
+
+    async def settle(self, lease: str, run_id: str, scope: Scope, absent: frozenset[str], *, accept: bool) -> Settled:
+        self.settled.append((scope, absent, accept))
+        return self.verdict_on_absent
+
+    async def stock(self, scope: Scope, created_before: datetime) -> Stock:
+        return self.stock_now
 
     async def rejects_waiting(self, scope: Scope) -> int:
         return self.waiting
@@ -133,14 +148,22 @@ class FakeWarehouse:
         self.profiles[scope] = profile
 
 
-async def run(warehouse: FakeWarehouse, *sources: tuple[Scope, FakeSource]) -> RunOutcome:
-    jobs: dict[str, dict[Scope, pipeline.Source]] = {}
+def whole(scope: Scope, now: datetime) -> Window:
+    return Window(scope, now - timedelta(days=900), now - timedelta(minutes=10), Reason.DISAGREED)
+
+
+async def run(
+    warehouse: FakeWarehouse,
+    *sources: tuple[Scope, FakeSource],
+    plan: Callable[[ScopeState, datetime], tuple[Window, ...]] = windows_of,
+) -> RunOutcome:
+    jobs: dict[str, dict[Scope, turn.Source]] = {}
     for scope, source in sources:
         jobs.setdefault(scope.account_id, {})[scope] = source
     return await pipeline.run(
-        [pipeline.Job(account_id, listings) for account_id, listings in jobs.items()],
+        [turn.Job(account_id, listings) for account_id, listings in jobs.items()],
         warehouse,
-        pipeline.Order(verb=Verb.SYNC, plan=windows_of, version="test", lease_seconds=90),
+        turn.Order(verb=Verb.SYNC, plan=plan, whole=whole, version="test", lease_seconds=90),
         clock=lambda: NOW,
         emit=lambda _: None,
         stop_code=lambda: 143,
@@ -166,7 +189,7 @@ async def test_border_rows_count_once() -> None:
 async def test_a_split_window_is_replaced_by_its_parts() -> None:
     """The parts are read in its place, in order; what the first try cost is counted."""
 
-    def answer(window: Window) -> Sweep | Split | FailedRead:
+    def answer(window: Window) -> Sweep | Split | Census | FailedRead:
         if window.end - window.start < timedelta(hours=12) or window.reason is Reason.TAIL:
             return sweep(window)
         middle = window.start + (window.end - window.start) / 2
@@ -209,7 +232,7 @@ async def test_after_three_failures_in_a_row_the_turn_is_over() -> None:
     """An outage in the middle of a run is not hammered."""
     source = FakeSource(lambda w: failed(w, WindowFailed("No."), answered=True))
     outcome = await run(FakeWarehouse(), (SMS, source), (VOICE, source))
-    assert len(source.asked) == pipeline.FAILURES_IN_A_ROW
+    assert len(source.asked) == turn.FAILURES_IN_A_ROW
     assert outcome.exit_code == 1
 
 
@@ -282,7 +305,7 @@ async def test_a_signal_drops_the_window_in_hand_and_writes_the_verdict() -> Non
     warehouse = FakeWarehouse()
 
     class Hanging(FakeSource):
-        async def read(self, window: Window, profile: Profile) -> Sweep | Split | FailedRead:
+        async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
             if self.asked:
                 await asyncio.Event().wait()
             return await super().read(window, profile)
@@ -295,3 +318,60 @@ async def test_a_signal_drops_the_window_in_hand_and_writes_the_verdict() -> Non
         await task
     assert stopped.value.outcome.exit_code == 143
     assert warehouse.finished == [(Verdict.STOPPED, 143)]
+
+
+async def test_absent_rows_are_settled_once_per_scope_at_the_end() -> None:
+    """Candidates of all windows together, without those that another window showed."""
+    warehouse = FakeWarehouse()
+    warehouse.absent = frozenset({"gone", "moved"})
+
+    def answer(window: Window) -> Sweep:
+        moved = Campaign("moved", "{}", "h")
+        return sweep(window, records=(moved,) if window.reason is Reason.TAIL else ())
+
+    warehouse.verdict_on_absent = Settled(missing=1)
+    outcome = await run(warehouse, (SMS, FakeSource(answer)))
+    assert warehouse.settled == [(SMS, frozenset({"gone"}), False)]
+    assert (outcome.scopes[0].missing, outcome.exit_code) == (1, 0)
+
+
+async def test_a_brake_makes_exit_1_and_says_why() -> None:
+    """A source that lost a third of its campaigns overnight is not believed by itself."""
+    warehouse = FakeWarehouse()
+    warehouse.verdict_on_absent = Settled(brake="Too many are gone.")
+    outcome = await run(warehouse, (SMS, FakeSource()))
+    assert (outcome.exit_code, outcome.scopes[0].error) == (1, "Too many are gone.")
+
+
+def with_census(state: ScopeState, now: datetime) -> tuple[Window, ...]:
+    return (Window(state.scope, now - timedelta(days=900), now, Reason.CENSUS), *windows_of(state, now))
+
+
+def counting(total: int | None) -> Callable[[Window], Sweep | Split | Census | FailedRead]:
+    def answer(window: Window) -> Sweep | Census:
+        return Census(total, NOW, Cost(requests=1), Profile()) if window.reason is Reason.CENSUS else sweep(window)
+
+    return answer
+
+
+@pytest.mark.parametrize(("total", "missing"), [(100, 0), (97, 3), (99, 3), (None, 0)])
+async def test_a_census_that_agrees_changes_nothing(total: int | None, missing: int) -> None:
+    """Missing rows may have been counted or not."""
+    warehouse = FakeWarehouse()
+    warehouse.stock_now = Stock(live=100, missing=missing)
+    source = FakeSource(counting(total))
+    outcome = await run(warehouse, (SMS, source), plan=with_census)
+    assert outcome.exit_code == 0
+    assert Reason.DISAGREED not in {window.reason for window in source.asked}
+
+
+@pytest.mark.parametrize("total", [101, 96])
+async def test_a_census_that_disagrees_starts_the_whole_history_again(total: int) -> None:
+    """It says so; what even that leaves is known from then on."""
+    warehouse = FakeWarehouse()
+    warehouse.stock_now = Stock(live=100, missing=3)
+    source = FakeSource(counting(total))
+    outcome = await run(warehouse, (SMS, source), plan=with_census)
+    assert source.asked[-1].reason is Reason.DISAGREED
+    assert "its whole history was read again" in outcome.scopes[0].notes[0]
+    assert warehouse.profiles[SMS].census_difference == (1 if total == 101 else -1)

@@ -1,7 +1,9 @@
 """Which windows a night has, and why."""
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ POLICY = plan.Policy(
     lookback=timedelta(days=30),
     settle=timedelta(minutes=10),
     full_sweep_rows=5000,
+    resweep_days=28,
     page_size=100,
 )
 
@@ -57,12 +60,84 @@ def test_a_large_account_is_read_by_gaps_unproven_windows_and_lookback() -> None
     """Above full_sweep_rows only what is due is read, oldest first, each instant once."""
     proven = [Interval(START, day(100)), Interval(day(110), CLOSED - timedelta(days=1))]
     windows = plan.sync(state(stored=5001, proven=proven, unproven=[Interval(day(105), day(110))]), POLICY, NOW)
-    assert [(w.start, w.end, w.reason) for w in windows] == [
+    assert [(w.start, w.end, w.reason) for w in windows if w.reason not in plan.HINTS] == [
         (day(100), day(105), Reason.GAP),
         (day(105), day(110), Reason.UNPROVEN),
         (CLOSED - timedelta(days=30), CLOSED, Reason.LOOKBACK),
         (CLOSED, NOW, Reason.TAIL),
     ]
+
+
+def large(**fields: Any) -> ScopeState:
+    """56,000 rows in 800 days, all proven 20 days ago."""
+    known = {
+        "stored": 56000,
+        "proven": (Interval(START, day(800)),),
+        "proofs": ((Interval(START, day(800)), NOW - timedelta(days=20)),),
+        "density": tuple((day(n), 70) for n in range(800)),
+        "profile": Profile(largest_page=100),
+    }
+    return ScopeState(SCOPE, **(known | fields))
+
+
+def planned(found: ScopeState, reason: Reason) -> list[tuple[datetime, datetime]]:
+    return [(w.start, w.end) for w in plan.sync(found, POLICY, NOW) if w.reason is reason]
+
+
+def test_a_large_account_starts_with_a_census_and_ends_with_hints_and_the_tail() -> None:
+    """One request for the total; then what is due; then what changed at any age; then what is new."""
+    found = reasons(plan.sync(large(unfinished=3), POLICY, NOW))
+    assert found[0] is Reason.CENSUS
+    assert found[-3:] == [Reason.UNFINISHED, Reason.FEED, Reason.TAIL]
+
+
+def test_hints_that_do_not_work_are_not_planned() -> None:
+    """An observed refusal of undated or filtered requests is remembered."""
+    profile = Profile(undated_works=False, status_filter_works=False)
+    assert not set(reasons(plan.sync(large(unfinished=3, profile=profile), POLICY, NOW))) & set(plan.HINTS)
+
+
+def test_the_change_feed_reaches_back_to_the_last_one() -> None:
+    """Or, without one, to the oldest proof: what changed before that was read since."""
+    settle = timedelta(minutes=10)
+    assert planned(large(), Reason.FEED) == [(NOW - timedelta(days=20) - settle, NOW)]
+    fed = large(fed_at=NOW - timedelta(days=1))
+    assert planned(fed, Reason.FEED) == [(NOW - timedelta(days=1) - settle, NOW)]
+
+
+def test_a_rolling_share_of_old_history_is_read_oldest_proof_first() -> None:
+    """1/28 of the rows a night, cut at a midnight."""
+    assert planned(large(), Reason.RESWEEP) == [(START, day(29))]
+    newer = (
+        (Interval(START, day(29)), NOW - timedelta(days=1)),
+        (Interval(day(29), day(800)), NOW - timedelta(days=20)),
+    )
+    assert planned(large(proofs=newer), Reason.RESWEEP) == [(day(29), day(58))]
+
+
+def test_what_was_not_read_for_resweep_days_is_read_tonight() -> None:
+    """After a long outage more than a share is due."""
+    proofs = (
+        (Interval(START, day(400)), NOW - timedelta(days=40)),
+        (Interval(day(400), day(800)), NOW - timedelta(days=2)),
+    )
+    assert planned(large(proofs=proofs), Reason.RESWEEP) == [(START, day(400))]
+
+
+def test_everything_is_read_again_within_resweep_days() -> None:
+    """Night after night the oldest proofs are renewed, until none is older than 28 days."""
+    found, now = large(proofs=((Interval(START, day(800)), NOW),)), NOW
+    for _ in range(28):
+        now += timedelta(days=1)
+        share = [w.interval for w in plan.sync(found, POLICY, now) if w.reason is Reason.RESWEEP]
+        kept = [(piece, at) for whole, at in found.proofs for piece in subtract([whole], share)]
+        found = replace(found, proofs=tuple(sorted([*kept, *((piece, now) for piece in share)])))
+    assert min(at for piece, at in found.proofs if piece.end <= day(800)) > NOW
+
+
+def test_a_missing_campaign_is_looked_for_again_on_its_day() -> None:
+    """A second proven read decides whether it is deleted."""
+    assert planned(large(missing=(day(3) + timedelta(hours=5),)), Reason.PENDING) == [(day(3), day(4))]
 
 
 edges = st.integers(0, 880)
@@ -76,6 +151,7 @@ def test_a_night_never_overlaps_and_leaves_no_gap_behind(
     """Windows are disjoint, sorted, inside the history, and after them nothing before the tail is unproven."""
     before = state(stored=stored, proven=proven, unproven=unproven)
     windows = plan.sync(before, POLICY, NOW)
+    windows = tuple(w for w in windows if w.reason not in plan.HINTS)
     closed = [w.interval for w in windows if w.reason is not Reason.TAIL]
     assert all(a.end <= b.start for a, b in itertools.pairwise(windows))
     assert windows[-1].reason is Reason.TAIL

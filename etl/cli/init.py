@@ -23,7 +23,7 @@ def command(output: Output, /, **values: str | None) -> int:
     Client ID and Client Secret are made in Kore.ai under App Settings > Dev Tools > Web/Mobile SDK > Create JWT App;
     the scope "Campaign Management" under App Settings > Dev Tools > API Scope. Publish the app afterwards.
     """
-    from etl.settings import example_config
+    from etl.example import example_config
 
     path = output.config or Path("config.toml")
     text = example_config({name: value for name, value in values.items() if value is not None})

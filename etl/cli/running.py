@@ -9,8 +9,9 @@ from etl.cli import config, signals
 from etl.cli.output import Column, Output, ago, clean, number
 from etl.cli.progress import progress
 from etl.model import RunOutcome, Scope, ScopeOutcome, State, Verdict
-from etl.pipeline import Order, Stopped
+from etl.pipeline import Stopped
 from etl.settings import Settings
+from etl.turn import Order
 
 SENTENCES = {
     Verdict.COMPLETE: "Complete: every window read is proven and stored.",
@@ -60,6 +61,9 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
     columns = [Column(name, number=name not in ("Account", "Channel")) for name in headings]
     output.table(columns, [_row(scope, names) for scope in outcome.scopes])
     output.say()
+    for scope in outcome.scopes:
+        for note in scope.notes:
+            output.say(f"{clean(names[scope.scope])} {scope.scope.channel.value}: {clean(note)}")
     for trouble in _troubles(outcome, names):
         output.complain(trouble)
     say = output.complain if outcome.exit_code else output.say

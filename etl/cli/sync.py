@@ -13,9 +13,10 @@ from etl.cli.output import Output
 @click.command("sync", short_help="The nightly run.")
 @account_option
 @channel_option
+@click.option("--accept-deletions", is_flag=True, help="Believe the source this once, however many campaigns are gone.")
 @wait_option
 @click.pass_obj
-def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait: float) -> int:
+def command(output: Output, accounts: tuple[str, ...], channel: str | None, accept_deletions: bool, wait: float) -> int:
     """Read what is due tonight, prove it complete, store it.
 
     What is due: gaps, windows that could not be proven, small accounts whole, the lookback of large ones, and the open
@@ -30,4 +31,9 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
     from etl import bootstrap
     from etl.cli.running import execute
 
-    return execute(output, functools.partial(bootstrap.sync_order, wait_seconds=wait), accounts, channel)
+    return execute(
+        output,
+        functools.partial(bootstrap.sync_order, wait_seconds=wait, accept_deletions=accept_deletions),
+        accounts,
+        channel,
+    )

@@ -52,7 +52,7 @@ def parse(url: str, *, schema: str, password: str | None) -> Address:
             "(special characters of a password percent-encoded)"
         ) from None
     if parsed.drivername in _SQLITE:
-        return _sqlite(parsed)
+        return _sqlite(parsed, url.partition("///")[2].partition("?")[0])
     if parsed.drivername in _POSTGRES:
         return _postgres(parsed, schema, password)
     raise _problem(f"names '{parsed.drivername}'; sqlite:///FILE and postgresql://USER@HOST/DATABASE are what works")
@@ -88,18 +88,19 @@ def _refuse_unknown(options: Mapping[str, str], known: str) -> None:
 # -- SQLite -----------------------------------------------------------------------------------------------------------
 
 
-def _sqlite(url: URL) -> Address:
+def _sqlite(url: URL, path: str) -> Address:
+    """`path` is the text as given: SQLAlchemy 2.1 decodes percent signs in it, 2.0 does not."""
     if url.host or url.username or url.password or url.port:
         raise _problem("has two slashes too few; write sqlite:///FILE, or sqlite:////ABSOLUTE/FILE")
-    if not url.database or url.database == ":memory:":
+    if path in ("", ":memory:"):
         raise _problem("names no file; a warehouse in memory would be gone with the run")
     options = _options(url)
     timeout = _seconds(options, "timeout", BUSY_SECONDS)
     _refuse_unknown(options, "timeout")
-    file = Path(url.database).expanduser().absolute()
+    file = Path(path).expanduser().absolute()
     # mode=rw: opening never creates the file; only `migrate` does
     opened = URL.create("sqlite+aiosqlite", database="file:" + quote(str(file)), query={"mode": "rw", "uri": "true"})
-    return Address(opened, {"timeout": timeout}, f"sqlite:///{url.database}", None, file)
+    return Address(opened, {"timeout": timeout}, f"sqlite:///{path}", None, file)
 
 
 # -- PostgreSQL -------------------------------------------------------------------------------------------------------

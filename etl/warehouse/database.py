@@ -42,9 +42,15 @@ class Database:
                 async with connection.begin():
                     yield connection
 
-    async def enable_wal(self, file: Path) -> None:
-        """SQLite only: let readers and the writer work side by side; kept in the file."""
+    def exists(self) -> bool:
+        """Whether there is anything to open; a server counts as there."""
         with failures.translated(self._foreign, self.address.shown):
+            return self.address.file is None or os.path.lexists(self.address.file)
+
+    async def create_file(self, file: Path) -> None:
+        """SQLite only: create the file, and let readers and the writer work side by side (kept in the file)."""
+        with failures.translated(self._foreign, self.address.shown):
+            file.open("ab").close()
             async with self._turn:
                 await asyncio.to_thread(dialect.enable_wal, file, self.address.connect_args["timeout"])
 

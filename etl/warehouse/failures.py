@@ -14,10 +14,12 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from etl.errors import SchemaMismatch, WarehouseError
 
+_WRITABLE = "check that the directory exists and that this user may write there"
+
 _SQLITE = {
     "SQLITE_BUSY": "is locked by another process; wait for it to end, or close the program that holds the file",
     "SQLITE_LOCKED": "is locked by another process; wait for it to end, or close the program that holds the file",
-    "SQLITE_CANTOPEN": "cannot be opened; check that the directory exists and that this user may write there",
+    "SQLITE_CANTOPEN": f"cannot be opened; {_WRITABLE}",
     "SQLITE_READONLY": "is read-only for this user; make the file and its directory writable",
     "SQLITE_PERM": "may not be opened by this user; make the file and its directory writable",
     "SQLITE_FULL": "is full: no space is left on the disk; free some, then run again",
@@ -99,6 +101,8 @@ def _remedy(error: Exception, root: BaseException) -> tuple[str, bool]:
         return "has no connection free for this run; lower api.max_in_flight, then run again", True
     if isinstance(root, TimeoutError):
         return "did not answer in time; check that it is up and reachable, then run again", True
+    if isinstance(root, OSError) and root.filename is not None:
+        return f"cannot be opened ({root.strerror}); {_WRITABLE}", True
     if isinstance(root, OSError):
         return "cannot be reached; check host, port and network, and that the server is up", False
     if isinstance(root, OverflowError | UnicodeError):

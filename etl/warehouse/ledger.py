@@ -19,6 +19,9 @@ from etl.model import Cost, FailedRead, Interval, Loaded, Reason, Scope, State, 
 from etl.warehouse.rows import storable
 from etl.warehouse.schema import sync_runs, sync_windows
 
+COUNTS = ("inserted", "updated", "unchanged", "revived", "links_added", "links_removed", "rejected")
+"""The counts of `Loaded` that a line keeps."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -94,7 +97,7 @@ async def note_sweep(
     await connection.execute(
         insert(sync_windows).values(
             **_common(run_id, window_no, epoch, sweep.window, sweep.cost),
-            **{name: getattr(loaded, name) for name in loaded.__slots__},
+            **{name: getattr(loaded, name) for name in COUNTS},
             state=sweep.state.value,
             proof=sweep.proof.value if sweep.proof else None,
             why=None if sweep.why is None else storable(sweep.why),
@@ -112,11 +115,10 @@ async def note_failure(
     connection: AsyncConnection, run_id: str, window_no: int, epoch: int, failed: FailedRead
 ) -> None:
     """The line of a window that could not be read."""
-    none = Loaded()
     await connection.execute(
         insert(sync_windows).values(
             **_common(run_id, window_no, epoch, failed.window, failed.cost),
-            **{name: getattr(none, name) for name in none.__slots__},
+            **dict.fromkeys(COUNTS, 0),
             state=State.FAILED.value,
             seen=0,
             beyond=0,

@@ -55,8 +55,7 @@ def classify(revision: str | None, *, ours: bool, known: Sequence[str] = REVISIO
 
 async def look(database: Database) -> tuple[SchemaState, str | None]:
     """The state and the revision. Creates nothing, not even the file."""
-    file = database.address.file
-    if file is not None and not file.exists():
+    if not database.exists():
         return SchemaState.EMPTY, None
     async with database.read() as connection:
         return await _look(connection, database.address.schema)
@@ -103,7 +102,7 @@ async def migrate(database: Database) -> MigrationResult:
     """
     file = database.address.file
     if file is not None:
-        await _prepare_file(database, file)
+        await database.create_file(file)
     schema = database.address.schema
     async with database.write() as connection:
         if schema is not None:
@@ -115,18 +114,6 @@ async def migrate(database: Database) -> MigrationResult:
             await connection.run_sync(_upgrade)
         await views.refresh(connection)
     return MigrationResult(before, REVISIONS[-1])
-
-
-async def _prepare_file(database: Database, file: Path) -> None:
-    """Create the file, and let readers and the writer work side by side (write-ahead log)."""
-    try:
-        file.open("ab").close()
-    except OSError as error:
-        raise WarehouseError(
-            f"The warehouse {database.address.shown} cannot be opened ({error.strerror}); "
-            "check that the directory exists and that this user may write there."
-        ) from error
-    await database.enable_wal(file)
 
 
 async def _lock(connection: AsyncConnection, schema: str) -> None:

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Self
 
 import asyncpg
 
@@ -71,13 +71,13 @@ class Night:
     lease: Lease | None = None
     _holding: Any = field(default=None, repr=False)
 
-    async def __aenter__(self) -> Night:
+    async def __aenter__(self) -> Self:
         self.run_id = await self.warehouse.begin_run("sync", version="1.0")
         self._holding = self.warehouse.lease(self.scope.account_id, seconds=90)
         self.lease = await self._holding.__aenter__()
         return self
 
-    async def __aexit__(self, *error: Any) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self._holding.__aexit__(*error)
 
     def sweep(self, *records: Record, **values: Any) -> Sweep:

@@ -157,7 +157,7 @@ def _passed(world: World, requests: tuple[PageRequest, ...], event: Event, state
     for (now, batch), (weight, trace) in states.items():
         found, total = batch[n]
         if kind == "count":
-            served = [(found, len(listed(requests[n], now.rows)))]
+            served = [(found, len(listed(world, requests[n], now.rows)))]
         else:
             served = [(one, total) for one in finds(world, requests[n], now)]
         for one in served:
@@ -181,7 +181,7 @@ def at_random(strategy: Strategy, world: World, rng: random.Random, chance: floa
                     True,
                 )
             if kind == "count":
-                totals[n] = len(listed(verdict.requests[n], now.rows))
+                totals[n] = len(listed(world, verdict.requests[n], now.rows))
             else:
                 found[n] = _found(world, verdict.requests[n], now, rng)
         for n, request in enumerate(verdict.requests):
@@ -201,8 +201,8 @@ def _drawn(world: World, requests: int, rng: random.Random) -> list[Event]:
 
 
 def _found(world: World, request: PageRequest, now: Moment, rng: random.Random) -> tuple[tuple[Row, ...], bool]:
-    rows = listed(request, now.rows)
+    rows = listed(world, request, now.rows)
     if world.shuffled:
-        rows = listed(request, tuple(rng.sample(rows, len(rows))))
+        rows = listed(world, request, tuple(rng.sample(rows, len(rows))))
     rows, more = cut(world, request, rows)
     return ((), False) if world.empties and not more and rng.random() < 0.2 else (rows, more)

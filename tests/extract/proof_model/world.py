@@ -75,6 +75,8 @@ class World:
     """Of one request: `find first`, `count first`, or `either` (each request its own way)."""
     more_by: str = "count"
     """`hasMore` follows from the instant of the `count` or of the `find`."""
+    dates: str = "inclusive"
+    """Which rows `startDate` selects: `inclusive`, `exclusive`, or it is `ignored`."""
     shuffled: bool = False
     empties: bool = False
     """The last page may come falsely empty."""
@@ -115,12 +117,13 @@ def _placed(rows: tuple[Row, ...], row: Row) -> tuple[Row, ...]:
     return tuple(sorted((*rows, row), key=lambda one: one[0]))
 
 
-def listed(request: PageRequest, rows: tuple[Row, ...]) -> tuple[Row, ...]:
-    """What the request's dates select, in its order, ties as they are stored."""
-    start, end = request.start, request.end
-    chosen = (r for r in rows if (start is None or at(r[0]) >= start) and (end is None or at(r[0]) <= end))
+def listed(world: World, request: PageRequest, rows: tuple[Row, ...]) -> tuple[Row, ...]:
+    """What the request's start selects (its end selects all here), in its order, ties as they are stored."""
+    if world.dates != "ignored" and request.start is not None:
+        border = 0 if world.dates == "inclusive" else 1
+        rows = tuple(row for row in rows if at(row[0] - border) >= request.start)
     descending = dict(request.sort).get("createdAt") == "desc"
-    return tuple(sorted(chosen, key=lambda r: -r[0] if descending else r[0]))
+    return tuple(sorted(rows, key=lambda row: -row[0] if descending else row[0]))
 
 
 @cache
@@ -139,7 +142,7 @@ def cut(world: World, request: PageRequest, rows: tuple[Row, ...]) -> tuple[tupl
 
 def finds(world: World, request: PageRequest, now: Moment) -> set[tuple[tuple[Row, ...], bool]]:
     """Every page that the server may find for the request at this instant."""
-    rows = listed(request, now.rows)
+    rows = listed(world, request, now.rows)
     pages = {cut(world, request, order) for order in (shuffles(rows) if world.shuffled else (rows,))}
     if world.empties:
         pages |= {((), False) for _, more in pages if not more}
