@@ -393,6 +393,19 @@ class ScopeState:
 class Verb(StrEnum):
     SYNC = "sync"
     BACKFILL = "backfill"
+    VERIFY = "verify"
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A campaign that is not the same in source and warehouse."""
+
+    scope: Scope
+    campaign_id: str
+    kind: str
+    """`not stored`, `not in the source`, `marked deleted`, or `differs`."""
+    fields: tuple[str, ...] = ()
+    """The columns that differ, `contact_lists` for the links; their values are not shown."""
 
 
 class Verdict(StrEnum):

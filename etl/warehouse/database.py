@@ -45,7 +45,10 @@ class Database:
     def exists(self) -> bool:
         """Whether there is anything to open; a server counts as there."""
         with failures.translated(self._foreign, self.address.shown):
-            return self.address.file is None or os.path.lexists(self.address.file)
+            try:
+                return self.address.file is None or bool(self.address.file.stat())
+            except (FileNotFoundError, NotADirectoryError):
+                return False
 
     async def create_file(self, file: Path) -> None:
         """SQLite only: create the file, and let readers and the writer work side by side (kept in the file)."""

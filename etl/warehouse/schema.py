@@ -281,7 +281,9 @@ source_profiles = Table(
     _column("clock_skew_seconds", Float, "Server clock minus ours"),
     _column("undated_works", Boolean, "Whether a request without dates works"),
     _column("status_filter_works", Boolean, "Whether filters.status works"),
-    _column("census_difference", BigInteger, "Source's total minus live rows after a whole proven read", nullable=False),
+    _column(
+        "census_difference", BigInteger, "Source's total minus live rows after a whole proven read", nullable=False
+    ),
     _column("observed_at", Utc, "When this was last written (UTC)", nullable=False),
     comment="What was observed about the server; null = not known",
 )

@@ -228,6 +228,12 @@ def upgrade() -> None:
         sa.Column("clock_skew_seconds", sa.Float(), comment="Server clock minus ours"),
         sa.Column("undated_works", sa.Boolean(), comment="Whether a request without dates works"),
         sa.Column("status_filter_works", sa.Boolean(), comment="Whether filters.status works"),
+        sa.Column(
+            "census_difference",
+            sa.BigInteger(),
+            nullable=False,
+            comment="Source's total minus live rows after a whole proven read",
+        ),
         sa.Column("observed_at", _UTC, nullable=False, comment="When this was last written (UTC)"),
         sa.PrimaryKeyConstraint("account_id", "app_id", "channel"),
         comment="What was observed about the server; null = not known",

@@ -35,6 +35,7 @@ async def test_a_record_is_gone_when_a_proven_read_no_longer_has_it(night: MakeN
         await tonight.store(state=State.UNPROVEN)
         await tonight.store(start=FEBRUARY, end=FEBRUARY + DAY)
         await tonight.store(start=JANUARY + 6 * DAY, end=FEBRUARY)
+        await tonight.store(start=JANUARY + 4 * DAY, end=JANUARY + 5 * DAY)
         assert await warehouse.rejects_waiting(SMS) == 2
         await tonight.store(start=JANUARY + 5 * DAY, end=JANUARY + 6 * DAY)
         assert await warehouse.rejects_waiting(SMS) == 1

@@ -330,7 +330,9 @@ async def test_runs_are_listed_newest_first(warehouse: Warehouse) -> None:
 
 async def test_a_profile_is_kept_and_replaced(night: MakeNight, warehouse: Warehouse) -> None:
     """Every field comes back, unknown ones as None."""
-    profile = Profile(FilteredDate.CREATED, True, False, True, 50, False, "skip", -1.25, True, None)
+    profile = Profile(
+        FilteredDate.CREATED, True, False, True, 50, False, "skip", -1.25, undated_works=True, census_difference=-3
+    )
     async with night() as tonight:
         assert (await warehouse.scope_state(SMS)).profile == Profile()
         await warehouse.save_profile(tonight.lease, SMS, Profile(largest_page=10))
