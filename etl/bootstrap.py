@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -16,8 +17,9 @@ from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import RetryPolicy
 from etl.extract.source import AccountSource, Api
-from etl.model import BEGINNING, Emit, Interval, Reason, RunOutcome, Scope, ScopeState, Verb, Window
+from etl.model import BEGINNING, Difference, Emit, Interval, Reason, RunOutcome, Scope, ScopeState, Verb, Window
 from etl.settings import ResolvedAccount, Settings
+from etl.warehouse.comparing import Comparing
 from etl.warehouse.migrate import SchemaState
 from etl.warehouse.warehouse import Warehouse
 
@@ -75,6 +77,19 @@ def sync_order(settings: Settings, *, wait_seconds: float = 0, accept_deletions:
         plan=lambda state, now: plan.sync(state, policy, now),
         whole=lambda scope, now: plan.whole(scope, policy, now, Reason.DISAGREED),
         accept_deletions=accept_deletions,
+        version=__version__,
+        lease_seconds=settings.sync.lease_seconds,
+        wait_seconds=wait_seconds,
+    )
+
+
+def verify_order(settings: Settings, *, wait_seconds: float = 0) -> turn.Order:
+    """The whole history and the tail, whatever is proven already."""
+    policy = plan_policy(settings)
+    return turn.Order(
+        verb=Verb.VERIFY,
+        plan=lambda state, now: plan.sync(replace(state, proven=(), unproven=()), policy, now),
+        whole=lambda *_: None,
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
@@ -152,12 +167,36 @@ async def execute(
     """Run an order: an empty warehouse is migrated first, one on another schema version is refused."""
     async with warehouse(settings) as store, sources(settings, list(scopes), emit) as opened:
         await store.ready()
-        by_account: dict[str, dict[Scope, turn.Source]] = {}
-        for account, listings in scopes.items():
-            for scope in listings:
-                by_account.setdefault(account.account_id, {})[scope] = opened[account]
-        jobs = [turn.Job(account_id, listings) for account_id, listings in by_account.items()]
-        return await pipeline.run(jobs, store, order, clock=utc_now, emit=emit, stop_code=stop_code)
+        return await pipeline.run(_jobs(scopes, opened), store, order, clock=utc_now, emit=emit, stop_code=stop_code)
+
+
+async def verify(
+    settings: Settings,
+    order: turn.Order,
+    scopes: Mapping[ResolvedAccount, Sequence[Scope]],
+    *,
+    emit: Emit,
+    stop_code: Callable[[], int],
+) -> tuple[RunOutcome, tuple[Difference, ...]]:
+    """Read everything as `execute` does, and compare instead of storing."""
+    async with warehouse(settings) as store, sources(settings, list(scopes), emit) as opened:
+        await store.ready()
+        comparing = Comparing(store)
+        outcome = await pipeline.run(
+            _jobs(scopes, opened), comparing, order, clock=utc_now, emit=emit, stop_code=stop_code
+        )
+        return outcome, await comparing.differences()
+
+
+def _jobs(
+    scopes: Mapping[ResolvedAccount, Sequence[Scope]], opened: Mapping[ResolvedAccount, AccountSource]
+) -> list[turn.Job]:
+    """The apps of one account share its turn, as they share its lease and its request budget."""
+    by_account: dict[str, dict[Scope, turn.Source]] = {}
+    for account, listings in scopes.items():
+        for scope in listings:
+            by_account.setdefault(account.account_id, {})[scope] = opened[account]
+    return [turn.Job(account_id, listings) for account_id, listings in by_account.items()]
 
 
 def _pace(account: ResolvedAccount, emit: Emit) -> Pace:

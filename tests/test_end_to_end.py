@@ -2,76 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import json
 import signal
-import sqlite3
 import subprocess
 import sys
 import threading
 from pathlib import Path
-from typing import Any
 
-import asyncpg
 import pytest
 from night import hours_ago, night
+from warehouse_look import rows, source_links, source_rows, stored_links, stored_rows
 
-from etl.sandbox.app import Sandbox
 from etl.sandbox.faults import Call, Fault, parse_faults
 
-CHANNELS = ("sms", "voice")
 FAST = "[api]\nbackoff_seconds = 0.01\nmax_attempts = 3\n"
-
-
-def rows(url: str, sql: str) -> list[tuple[Any, ...]]:
-    """What a query says, asked by the database's own driver."""
-    if url.startswith("sqlite"):
-        with contextlib.closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as database:
-            return database.execute(sql).fetchall()
-
-    async def ask() -> list[tuple[Any, ...]]:
-        connection = await asyncpg.connect(url)
-        try:
-            return [tuple(record) for record in await connection.fetch(sql)]
-        finally:
-            await connection.close()
-
-    return asyncio.run(ask())
-
-
-def source_rows(sandbox: Sandbox) -> set[tuple[str, str, str, str]]:
-    """(account, channel, id, name) of every campaign the sandbox has."""
-    return {
-        (account.account_id, channel, record.get("id") or record["_id"], record["name"])
-        for account in sandbox.catalogue.accounts
-        for channel in CHANNELS
-        for record in sandbox.catalogue.listing(account.account_id, channel)
-    }
-
-
-def source_links(sandbox: Sandbox) -> set[tuple[str, str]]:
-    """(campaign id, list name) of every link the sandbox has."""
-    return {
-        (record.get("id") or record["_id"], name)
-        for account in sandbox.catalogue.accounts
-        for channel in CHANNELS
-        for record in sandbox.catalogue.listing(account.account_id, channel)
-        for name in record["contactLists"]
-    }
-
-
-def stored_rows(url: str) -> set[tuple[Any, ...]]:
-    return set(rows(url, "SELECT account_id, channel, campaign_id, name FROM live_campaigns"))
-
-
-def stored_links(url: str) -> set[tuple[Any, ...]]:
-    return set(
-        rows(
-            url,
-            "SELECT k.campaign_id, l.name FROM campaign_contact_lists k JOIN contact_lists l USING (contact_list_id)",
-        )
-    )
 
 
 def test_the_first_night_loads_everything_and_the_second_writes_nothing(

@@ -121,7 +121,7 @@ async def _schema(store: Warehouse) -> str:
 
 
 async def _listing(source: AccountSource, scope: Scope) -> str:
-    page = await source.census(scope)
+    page, _ = await source.census(scope)
     total = "an unknown number of" if page.total is None else number(page.total)
     skew = 0.0 if page.server_now is None else (page.server_now - datetime.now(UTC)).total_seconds()
     clock = f"; its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}" if abs(skew) > CLOCK_OFF else ""

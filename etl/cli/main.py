@@ -23,6 +23,7 @@ VERBS = {
     "plan": ("etl.cli.plan", "Show what sync would read, and what it would cost."),
     "sync": ("etl.cli.sync", "The nightly run: read what is due, prove it, store it."),
     "backfill": ("etl.cli.backfill", "Read an interval again."),
+    "verify": ("etl.cli.verify", "Compare source and warehouse, write nothing; exit 1 on a difference."),
     "gaps": ("etl.cli.gaps", "List intervals never proven; exit 1 if there are any."),
     "status": ("etl.cli.status", "How fresh and how complete each account is."),
     "runs": ("etl.cli.runs", "The ledger of runs; `runs show RUN_ID` for one of them."),

@@ -6,5 +6,6 @@ auth      tokens                                           pace     at most N re
 retry     what is tried again, after how long              listing  one page request, carried through all of these
 proof     what to ask next; when a sweep is complete       sweep    what one answer shows, what a sweep has gathered
 observe   what an answer tells about the server            windows  closed or open, and where to split
-source    reads a window: the shell that does what proof decides
+hints     undated reads that tell of changes               undated  the shell around them, and the census
+reading   one read while it runs                           source   reads a window: the shell around proof
 """

@@ -29,6 +29,10 @@ _TOKEN_CODES = (401, 4002)
 _AGAIN = (408, 425)
 
 
+class NotAccepted(WindowFailed):
+    """Kore.ai knows who asks, and does not accept what is asked: an undated request, an order, a filter."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One HTTP answer, whole, its body unpacked. `headers` are case-insensitive."""
@@ -47,7 +51,7 @@ class Answer:
 def page(answer: Answer, decode: Callable[[bytes], Record], *, now: datetime, where: str) -> Page:
     """The page in an answer. `where` names account, app and host for the error's reader; `now` is our clock.
 
-    Raises AttemptFailed, Throttled, TokenRefused, WindowFailed or AccountRefused.
+    Raises AttemptFailed, Throttled, TokenRefused, NotAccepted or AccountRefused.
     """
     if not 200 <= answer.status < 300:
         raise error(answer, now=now, where=where)
@@ -80,7 +84,7 @@ def error(answer: Answer, *, now: datetime, where: str) -> SourceError:
         )
     if status in _AGAIN or status >= 500:
         return AttemptFailed(f"Kore.ai could not answer {where} ({quote}).", retry_after=wait)
-    return WindowFailed(f"Kore.ai did not accept the request for {where} ({quote}). Check host and path.")
+    return NotAccepted(f"Kore.ai did not accept the request for {where} ({quote}). Check host and path.")
 
 
 def _false_success(answer: Answer, fault: str, *, now: datetime, where: str) -> SourceError:

@@ -1,32 +1,34 @@
-"""How a window is read: the shell that asks what `proof` decides and splits what is too large."""
+"""How a window is read: the shell that asks what `proof` decides, and splits what is too large."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import aiohttp
 
-from etl.errors import AccountFailed, SourceError, WindowFailed
-from etl.extract import observe, windows
+from etl.errors import AccountFailed, WindowFailed
+from etl.extract import hints, observe, windows
 from etl.extract.auth import TokenMint
 from etl.extract.listing import Api, Listing, Spent
 from etl.extract.pace import Pace
 from etl.extract.proof import Accepted, Ask, Refused, choose, machine
+from etl.extract.reading import Reading
 from etl.extract.retry import RetryPolicy
-from etl.extract.sweep import Rows
+from etl.extract.undated import Undated
 from etl.model import (
+    Census,
+    Cost,
     Emit,
     FailedRead,
     FilteredDate,
     Page,
-    PageRead,
     PageRequest,
     Profile,
     Proof,
+    Reason,
     Record,
     Scope,
     Split,
@@ -44,30 +46,11 @@ WORTH_HALVING = timedelta(hours=1)
 """A window that no proof accepted is halved down to this; shorter ones are stored unproven."""
 
 
-@dataclass
-class _Reading:
-    """A window while it is read."""
-
-    window: Window
-    profile: Profile
-    started_at: datetime
-    clock_known: bool
-    closed: bool = False
-    looked: bool = False
-    """Whether the first answer was looked at: the window's size, and the server's clock."""
-    tried: Counter[Proof] = field(default_factory=Counter)
-    rows: Rows = field(default_factory=Rows)
-    spent: Spent = field(default_factory=Spent)
-
-    def learn(self, request: PageRequest, page: Page) -> None:
-        self.profile = observe.learn(self.profile, request, page)
-
-
 class AccountSource:
     """One app's listing of one account; session, places in flight and pace are shared with others.
 
-    `decode` turns a record's bytes into a Campaign or a Rejected and never raises. Raises ConfigError where `api`
-    makes no address.
+    `decode` turns a record's bytes into a Campaign or a Rejected and never raises. One source serves one run: it
+    remembers what is asked once per run. Raises ConfigError where `api` makes no address.
     """
 
     def __init__(
@@ -88,6 +71,7 @@ class AccountSource:
         self._api = api
         self._clock = clock
         self._emit = emit
+        self._asked_which_date: set[Scope] = set()
         self._listing = Listing(
             api=api,
             mint=mint,
@@ -100,29 +84,43 @@ class AccountSource:
             sleep=sleep,
             monotonic=monotonic,
         )
+        self._undated = Undated(self._listing, page_size=api.page_size, max_rows=api.max_window_rows)
 
-    async def census(self, scope: Scope) -> Page:
+    async def census(self, scope: Scope) -> tuple[Page, Cost]:
         """One undated request for one row: how many there are. Raises WindowFailed or AccountFailed."""
-        return await self._listing.page(PageRequest(scope.channel, limit=1), scope, Spent())
+        spent = Spent()
+        return await self._undated.count(scope, spent), spent.cost
 
-    async def read(self, window: Window, profile: Profile) -> Sweep | Split | FailedRead:
-        """Read a window and prove it, or say what to read in its place, or why it could not be read."""
-        reading = _Reading(window, profile, self._clock(), clock_known=self._listing.clock_ahead is not None)
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+        """Read a window and prove it, or say what to read in its place, or why it could not be read.
+
+        Hints come back as open sweeps whose `why` says that they were not read to their end; a `Reason.CENSUS` as a
+        Census.
+        """
+        reading = self._begin(window, profile)
         try:
+            if window.reason is Reason.CENSUS:
+                return await self._undated.census(reading)
+            if window.reason in hints.REASONS:
+                return await self._undated.hear(reading)
             return await self._read(reading)
         except (WindowFailed, AccountFailed) as error:
-            return FailedRead(
-                window, error, reading.spent.cost, reading.started_at, self._clock(), self._listing.answered
-            )
+            return reading.failed(error)
 
-    async def _read(self, reading: _Reading) -> Sweep | Split:
-        closed_until = self._closed_until(reading.profile)
+    def _begin(self, window: Window, profile: Profile) -> Reading:
+        clock_known = self._listing.clock_ahead is not None
+        return Reading(window, profile, self._listing, self._emit, self._clock, self._clock(), clock_known)
+
+    async def _read(self, reading: Reading) -> Sweep | Split:
+        closed_until = self._closed_until(reading)
         if parts := windows.cut_at(reading.window, closed_until):
             return self._split(reading, parts)
         reading.closed = windows.is_closed(reading.window, closed_until)
         while (proof := _next_proof(reading)) is not None:
             reading.tried[proof] += 1
             end = await self._sweep(reading, proof)
+            if isinstance(end, Accepted):
+                end = await self._upheld(reading, end)
             if end is None:
                 return await self._read(reading)
             if isinstance(end, Split):
@@ -130,23 +128,24 @@ class AccountSource:
             if isinstance(end, Accepted):
                 return self._done(reading, end.records, end.total, proof=end.proof, why=None)
             refused = end
+            if proof is Proof.L4 and reading.total is None and not end.fault:
+                break  # no proof goes without a total, so another try would only cost
         return self._unproven(reading, refused)
 
-    def _closed_until(self, profile: Profile) -> datetime:
-        """Up to where nothing new can appear, by the server's clock as far as it is known."""
-        known = self._listing.clock_ahead
-        ahead = (profile.clock_skew_seconds or 0.0) if known is None else observe.skew(known)
-        return self._clock() + timedelta(seconds=ahead) - timedelta(minutes=self._api.settle_minutes)
+    def _closed_until(self, reading: Reading) -> datetime:
+        """Up to where nothing new can appear."""
+        return reading.server_now() - timedelta(minutes=self._api.settle_minutes)
 
-    async def _sweep(self, reading: _Reading, proof: Proof) -> Accepted | Refused | Split | None:
+    async def _sweep(self, reading: Reading, proof: Proof) -> Accepted | Refused | Split | None:
         """One try at one proof; None where the first answer showed that the clocks differ: then judge anew."""
         reading.spent.sweeps += 1
+        relied_on = reading.profile
         window = windows.request(
             reading.window, closed=reading.closed, page_size=self._api.page_size, profile=reading.profile
         )
         course = machine(proof, window, page_size=self._api.page_size, profile=reading.profile)
         while isinstance(step := course.step(), Ask):  # a course ends by itself: it bounds its pages
-            pages = await self._ask(step, reading)
+            pages = await reading.together(step.requests)
             for request, page in zip(step.requests, pages, strict=True):
                 course.answer(request, page)
             if not reading.clock_known:
@@ -157,36 +156,41 @@ class AccountSource:
                 reading.looked = True
                 if split := await self._too_large(reading, window, pages[0]):
                     return split
-            if proof is not Proof.L4 and not windows.trusts_dates(reading.profile):
-                why = "the server does not filter by createdAt, so a count by dates proves nothing"
+            if why := observe.withdrawn(proof, relied_on, reading.profile):
                 return Refused(why, reading.rows.records, pages[-1].total, fault=False)
         return step
 
-    def _judges_otherwise(self, reading: _Reading) -> bool:
+    async def _upheld(self, reading: Reading, end: Accepted) -> Accepted | Refused:
+        """The proof, unless the server turns out to filter another date than it relied on."""
+        if reading.closed:
+            await self._ask_which_date(reading, end.records)
+        why = observe.withdrawn(end.proof, reading.profile, reading.profile)
+        return end if why is None else Refused(why, reading.rows.records, end.total, fault=False)
+
+    async def _ask_which_date(self, reading: Reading, records: tuple[Record, ...]) -> None:
+        """Where reads do not tell which date is filtered, a window around one date of one row does; once per run.
+
+        A second request, around its other date, only where the first was answered without that row.
+        """
+        scope, dates = reading.window.scope, observe.telling_dates(records)
+        if reading.profile.filtered_date is not None or scope in self._asked_which_date or dates is None:
+            return
+        self._asked_which_date.add(scope)
+        try:
+            for instant in dates:
+                await reading.page(windows.around(reading.window, instant))
+                if reading.profile.filtered_date is not None:
+                    return
+        except (WindowFailed, AccountFailed):
+            return  # the window itself was read and proven; what keeps failing will say so at the next one
+
+    def _judges_otherwise(self, reading: Reading) -> bool:
         """Whether the server's clock, now known, makes the window another one than it was taken for."""
-        closed_until = self._closed_until(reading.profile)
+        closed_until = self._closed_until(reading)
         cut = windows.cut_at(reading.window, closed_until)
         return bool(cut) or windows.is_closed(reading.window, closed_until) != reading.closed
 
-    async def _ask(self, ask: Ask, reading: _Reading) -> tuple[Page, ...]:
-        """All answers, in the order of the requests; when one fails the others are dropped."""
-        failure: BaseException
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(self._page(request, reading)) for request in ask.requests]
-            return tuple(task.result() for task in tasks)
-        except BaseExceptionGroup as several:
-            failure = _gravest(several.exceptions)
-        raise failure
-
-    async def _page(self, request: PageRequest, reading: _Reading) -> Page:
-        page = await self._listing.page(request, reading.window.scope, reading.spent)
-        self._emit(PageRead(reading.window.scope, len(page.records)))
-        reading.rows.add(page)
-        reading.learn(request, page)
-        return page
-
-    async def _too_large(self, reading: _Reading, window: PageRequest, head: Page) -> Split | None:
+    async def _too_large(self, reading: Reading, window: PageRequest, head: Page) -> Split | None:
         """The parts to read instead where the window holds more than may be held at once.
 
         None also where the server evidently ignores dates: its parts would be as large as the whole. One more request,
@@ -200,12 +204,12 @@ class AccountSource:
         if not parts:
             return None
         if first is not None and first < parts[-1].start:
-            probe = await self._page(replace(window, limit=1, start=parts[-1].start), reading)
+            probe = await reading.page(replace(window, limit=1, start=parts[-1].start))
             if reading.profile.filtered_date is not FilteredDate.UPDATED and (probe.total or 0) >= total:
                 reading.profile = replace(reading.profile, filtered_date=FilteredDate.NEITHER)
         return None if reading.profile.filtered_date is FilteredDate.NEITHER else self._split(reading, parts)
 
-    def _unproven(self, reading: _Reading, refused: Refused) -> Sweep | Split:
+    def _unproven(self, reading: Reading, refused: Refused) -> Sweep | Split:
         """Halves, where shorter sweeps can help; else what was read, unproven.
 
         They cannot where no total is told, where dates are ignored, or where two pages held it all. The rows that were
@@ -218,41 +222,20 @@ class AccountSource:
             return self._split(reading, windows.halves(reading.window))
         return self._done(reading, reading.rows.records, refused.total, proof=None, why=refused.why)
 
-    def _split(self, reading: _Reading, parts: tuple[Window, ...]) -> Split:
-        return Split(reading.window, parts, reading.spent.cost, self._with_skew(reading.profile))
+    def _split(self, reading: Reading, parts: tuple[Window, ...]) -> Split:
+        return Split(reading.window, parts, reading.spent.cost, reading.learned())
 
     def _done(
-        self, reading: _Reading, records: tuple[Record, ...], total: int | None, *, proof: Proof | None, why: str | None
+        self, reading: Reading, records: tuple[Record, ...], total: int | None, *, proof: Proof | None, why: str | None
     ) -> Sweep:
         kept, beyond = windows.own(records, reading.window, closed=reading.closed, profile=reading.profile)
-        read_state = State.UNPROVEN if proof is None else State.PROVEN
-        return Sweep(
-            window=reading.window,
-            state=read_state if reading.closed else State.OPEN,
-            proof=proof,
-            why=why,
-            records=kept,
-            seen=len(records),
-            beyond=beyond,
-            source_total=total,
-            cost=reading.spent.cost,
-            started_at=reading.started_at,
-            finished_at=self._clock(),
-            profile=self._with_skew(reading.profile),
-        )
-
-    def _with_skew(self, profile: Profile) -> Profile:
-        ahead = self._listing.clock_ahead
-        return profile if ahead is None else replace(profile, clock_skew_seconds=observe.skew(ahead))
+        closed = State.UNPROVEN if proof is None else State.PROVEN
+        state = closed if reading.closed else State.OPEN
+        return reading.swept(kept, state=state, total=total, beyond=beyond, proof=proof, why=why)
 
 
-def _next_proof(reading: _Reading) -> Proof | None:
+def _next_proof(reading: Reading) -> Proof | None:
     """The proof to try now, by what is known of the server by now: each once in order, then each once more."""
     proofs = choose(closed=reading.closed, profile=reading.profile)
     rounds = ((turn, proof) for turn in range(TRIES) for proof in proofs)
     return next((proof for turn, proof in rounds if reading.tried[proof] <= turn), None)
-
-
-def _gravest(errors: tuple[BaseException, ...]) -> BaseException:
-    """Of errors that came together: a bug before an account's end before a window's."""
-    return min(errors, key=lambda error: (isinstance(error, SourceError), not isinstance(error, AccountFailed)))

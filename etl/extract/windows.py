@@ -19,6 +19,8 @@ MAX_PARTS = 256
 _MILLISECOND = timedelta(milliseconds=1)
 _OPEN_AHEAD = timedelta(days=1)
 _FILL = 0.8
+_FEW = 10
+"""Rows asked for where one is looked for: enough to show a server that ignores dates."""
 
 
 def cut_at(window: Window, closed_until: datetime) -> tuple[Window, ...]:
@@ -56,6 +58,11 @@ def request(window: Window, *, closed: bool, page_size: int, profile: Profile) -
         start=window.start - early,
         end=window.end if closed else window.end + _OPEN_AHEAD,
     )
+
+
+def around(window: Window, instant: datetime) -> PageRequest:
+    """The narrowest window that holds an instant even where bounds are exclusive: the wire knows milliseconds."""
+    return PageRequest(window.scope.channel, _FEW, start=instant - _MILLISECOND, end=instant + _MILLISECOND)
 
 
 def own(records: Iterable[Record], window: Window, *, closed: bool, profile: Profile) -> tuple[tuple[Record, ...], int]:

@@ -1,8 +1,8 @@
 """When a stored campaign that the source no longer shows counts as missing, and when as deleted.
 
 Absent from a proven read of the window it was created in: a candidate. At the run's end a candidate is marked
-`missing_since`; one that an earlier run marked already is marked `deleted_at`. Nothing is ever removed. The loader clears
-both marks when the campaign is seen again.
+`missing_since`; one that an earlier run marked already is marked `deleted_at`. Nothing is ever removed. The loader
+clears both marks when the campaign is seen again.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.intervals import merge, subtract
@@ -31,6 +31,7 @@ class Line:
     window_no: int
     state: State
     interval: Interval
+    started_at: datetime
 
 
 def proven(lines: Iterable[Line]) -> tuple[Interval, ...]:
@@ -50,15 +51,34 @@ def unproven(lines: Iterable[Line]) -> tuple[Interval, ...]:
     return merge(waiting)
 
 
+def proofs(lines: Iterable[Line]) -> tuple[tuple[Interval, datetime], ...]:
+    """The proven time in disjoint, sorted pieces, each with the start of the latest read that proved it."""
+    taken: tuple[Interval, ...] = ()
+    pieces: list[tuple[Interval, datetime]] = []
+    for line in sorted(lines, key=lambda line: (line.epoch, line.window_no), reverse=True):
+        if line.state is State.PROVEN:
+            pieces += [(piece, line.started_at) for piece in subtract([line.interval], taken)]
+            taken = merge((*taken, line.interval))
+    return tuple(sorted(pieces))
+
+
+async def fed_at(connection: AsyncConnection, scope: Scope) -> datetime | None:
+    """When the latest change feed that was read to its end began."""
+    window = sync_windows.c
+    is_fed = and_(of_scope(scope), window.reason == Reason.FEED.value, window.why.is_(None), window.error.is_(None))
+    began: datetime | None = await connection.scalar(select(func.max(window.started_at)).where(is_fed))
+    return began
+
+
 async def lines(connection: AsyncConnection, scope: Scope) -> list[Line]:
     """Every read of a scope that says something of its window: a tail that failed will be read again as it is."""
     window = sync_windows.c
     found = await connection.execute(
-        select(window.epoch, window.window_no, window.state, window.window_start, window.window_end).where(
-            of_scope(scope), or_(window.state == State.PROVEN.value, window.reason != Reason.TAIL.value)
-        )
+        select(
+            window.epoch, window.window_no, window.state, window.window_start, window.window_end, window.started_at
+        ).where(of_scope(scope), or_(window.state == State.PROVEN.value, window.reason != Reason.TAIL.value))
     )
-    return [Line(row[0], row[1], State(row[2]), Interval(row[3], row[4])) for row in found]
+    return [Line(row[0], row[1], State(row[2]), Interval(row[3], row[4]), row[5]) for row in found]
 
 
 def of_scope(scope: Scope) -> ColumnElement[bool]:

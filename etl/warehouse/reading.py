@@ -11,8 +11,19 @@ from typing import Any
 from sqlalchemy import Executable, RowMapping, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import Channel, FilteredDate, Interval, Profile, Proof, Scope, ScopeState, State, Verdict
-from etl.warehouse import ledger, rejects
+from etl.model import (
+    UNFINISHED_STATUSES,
+    Channel,
+    FilteredDate,
+    Interval,
+    Profile,
+    Proof,
+    Scope,
+    ScopeState,
+    State,
+    Verdict,
+)
+from etl.warehouse import absence, ledger, rejects
 from etl.warehouse.dialect import utc_day
 from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
 from etl.warehouse.views import sync_freshness, sync_gaps
@@ -223,22 +234,31 @@ async def scope_state(connection: AsyncConnection, scope: Scope) -> ScopeState:
         profile=await _profile(connection, scope),
         rejects_waiting=await rejects.waiting(connection, scope),
         density=tuple(sorted((_midnight(day), rows) for day, rows in per_day if day is not None)),
+        proofs=ledger.proofs(lines),
+        missing=await _missing(connection, scope),
+        unfinished=await _unfinished(connection, scope),
+        fed_at=await ledger.fed_at(connection, scope),
     )
+
+
+async def _missing(connection: AsyncConnection, scope: Scope) -> tuple[datetime, ...]:
+    found = await connection.execute(
+        select(campaigns.c.created_at)
+        .where(absence.live(scope), campaigns.c.missing_since.is_not(None), campaigns.c.created_at.is_not(None))
+        .order_by(campaigns.c.created_at)
+    )
+    return tuple(row[0] for row in found)
+
+
+async def _unfinished(connection: AsyncConnection, scope: Scope) -> int:
+    unfinished = and_(absence.live(scope), campaigns.c.status.in_(UNFINISHED_STATUSES))
+    return await connection.scalar(select(func.count()).select_from(campaigns).where(unfinished)) or 0
 
 
 def _density(connection: AsyncConnection, scope: Scope) -> Executable:
     """Live rows per UTC day of creation; the day is null where the source gave no usable date."""
     day = utc_day(campaigns.c.created_at, connection.dialect)
-    return (
-        select(day, func.count())
-        .where(
-            campaigns.c.account_id == scope.account_id,
-            campaigns.c.app_id == scope.app_id,
-            campaigns.c.channel == scope.channel.value,
-            campaigns.c.deleted_at.is_(None),
-        )
-        .group_by(day)
-    )
+    return select(day, func.count()).where(absence.live(scope)).group_by(day)
 
 
 def _midnight(day: str) -> datetime:

@@ -178,7 +178,7 @@ def insertion(campaign: Campaign, moment: Moment) -> Change:
     stamps = ("first_seen_at", "valid_from", "counted_at", "last_changed_at")
     row = {
         "campaign_id": campaign.campaign_id,
-        **_content(campaign, moment.scope),
+        **content(campaign, moment.scope),
         **dict.fromkeys(stamps, moment.seen_at),
         "last_run_id": moment.run_id,
         "missing_since": None,
@@ -196,7 +196,7 @@ def change(stored: Row, campaign: Campaign, moment: Moment) -> Change:
         return _keep(stored, campaign, moment, moved=moved)
     row = {**stored, "missing_since": None, "deleted_at": None, "older_run_id": None, "app_id": moment.scope.app_id}
     if moment.rewrite or not equal:
-        row |= _content(campaign, moment.scope)
+        row |= content(campaign, moment.scope)
     if not equal or moved or stored["deleted_at"] is not None:
         row |= _dated(stored, row, moment)
     links = campaign.contact_lists if moment.rewrite or not equal else None
@@ -221,7 +221,8 @@ def _keep(stored: Row, campaign: Campaign, moment: Moment, *, moved: bool) -> Ch
     return Change(_outcome(stored, changed=moved), written, None, (), campaign.raw, older=True)
 
 
-def _content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
+def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
+    """The columns of `campaigns` that a record decides."""
     return {
         "account_id": scope.account_id,
         "app_id": scope.app_id,
@@ -260,6 +261,15 @@ def is_older(stored: Row, campaign: Campaign, server_now: datetime) -> bool:
 
 def _tells(stamp: datetime | None, server_now: datetime) -> bool:
     return stamp is not None and stamp <= server_now
+
+
+def is_equal(column: str, stored: Any, read: Any) -> bool:
+    """Whether a column holds what the record says; JSON texts are compared as values, and the digest follows them."""
+    if column == "content_hash":
+        return True
+    if column in ("raw", "schedule") and stored is not None and read is not None:
+        return stored == read or _same_json(stored, read)
+    return bool(stored == read)
 
 
 def _same_json(one: str, other: str) -> bool:

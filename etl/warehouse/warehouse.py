@@ -7,15 +7,28 @@ import itertools
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import WarehouseError
-from etl.model import Emit, FailedRead, Loaded, Profile, Scope, ScopeState, Sweep, Verdict
-from etl.warehouse import address, ledger, loader, migrate, reading, rejects
+from etl.model import (
+    Campaign,
+    Difference,
+    Emit,
+    FailedRead,
+    Loaded,
+    Profile,
+    Scope,
+    ScopeState,
+    Settled,
+    Stock,
+    Sweep,
+    Verdict,
+)
+from etl.warehouse import absence, address, compare, ledger, loader, migrate, reading, rejects
 from etl.warehouse.database import Database
 from etl.warehouse.dialect import insert_or_replace
 from etl.warehouse.failures import RowConflict
@@ -86,12 +99,11 @@ class Warehouse:
 
     # -- runs ---------------------------------------------------------------------------------------------------------
 
-    async def begin_run(self, verb: str, *, version: str, started_at: datetime | None = None) -> str:
+    async def begin_run(self, verb: str, *, version: str, started_at: datetime) -> str:
         """Write the run's line; returns its id, which sorts by start to the second."""
-        at = started_at or self._clock()
-        run_id = f"{at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        run_id = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         async with self._database.write() as connection:
-            await ledger.begin(connection, run_id, verb, version=version, at=at)
+            await ledger.begin(connection, run_id, verb, version=version, at=started_at)
         return run_id
 
     async def finish_run(self, run_id: str, *, verdict: Verdict, exit_code: int, totals: Mapping[str, Any]) -> None:
@@ -137,15 +149,37 @@ class Warehouse:
         async with self._database.write() as connection:
             await self._fence(connection, lease, sweep.window.scope)
             stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite)
+            absent = await absence.candidates(connection, sweep)
             number = self._next_window(run_id)
             await ledger.note_sweep(connection, run_id, number, lease.epoch, sweep, stored.loaded, stored.older)
-        return stored.loaded
+        return replace(stored.loaded, absent=absent)
 
     async def store_failure(self, lease: Lease, run_id: str, failed: FailedRead) -> None:
         """Write the ledger line of a window that could not be read. Raises LeaseLost."""
         async with self._database.write() as connection:
             await self._fence(connection, lease, failed.window.scope)
             await ledger.note_failure(connection, run_id, self._next_window(run_id), lease.epoch, failed)
+
+    async def settle(self, lease: Lease, run_id: str, scope: Scope, absent: frozenset[str], *, accept: bool) -> Settled:
+        """Mark a run's absent rows as missing, those missing since an earlier run as deleted. Raises LeaseLost."""
+        async with self._database.write() as connection:
+            await self._fence(connection, lease, scope)
+            return await absence.settle(connection, run_id, scope, absent, self._clock(), accept=accept)
+
+    async def stock(self, scope: Scope, created_before: datetime) -> Stock:
+        """How many live rows there are, and how many of them are missing."""
+        async with self._database.read() as connection:
+            return await absence.stock(connection, scope, created_before)
+
+    async def live_ids(self, scope: Scope) -> set[str]:
+        """Ids of rows that are neither deleted nor missing."""
+        async with self._database.read() as connection:
+            return await compare.live_ids(connection, scope)
+
+    async def compare(self, scope: Scope, read: Sequence[Campaign]) -> list[Difference]:
+        """What differs between these records and the stored rows; writes nothing."""
+        async with self._database.read() as connection:
+            return await compare.compare(connection, scope, read)
 
     async def rejects_waiting(self, scope: Scope) -> int:
         """Wholly rejected records of the scope that are neither gone nor acknowledged."""

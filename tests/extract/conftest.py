@@ -60,6 +60,7 @@ def decode(raw: bytes, scope: Scope) -> Record:
         campaign_id=key,
         raw=raw.decode(),
         content_hash="",
+        status=fields.get("status"),
         created_at=_stamp(fields.get("createdAt")),
         updated_at=_stamp(fields.get("updatedAt")),
     )

@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from etl.errors import AccountRefused, AttemptFailed, SourceError, Throttled, TokenRefused, WindowFailed
+from etl.errors import AccountRefused, AttemptFailed, SourceError, Throttled, TokenRefused
+from etl.extract.answers import NotAccepted
 from etl.extract.answers import Answer, error, page, retry_after
 from etl.model import Rejected
 
@@ -46,10 +47,10 @@ TABLE: list[tuple[int, bytes, type[SourceError]]] = [
     (200, b"<html>Too Many Requests</html>", Throttled),
     (400, b'{"errors":[{"msg":"Rate limit for this API has been reached","code":400}]}', Throttled),
     (403, b'{"message":"too many requests"}', Throttled),
-    (400, b'{"errors":[{"msg":"not found","code":400}]}', WindowFailed),
-    (405, b"", WindowFailed),
-    (412, b'{"errors":[{"msg":"Validation errors/ Invalid arguments","code":412}]}', WindowFailed),
-    (418, b"", WindowFailed),
+    (400, b'{"errors":[{"msg":"not found","code":400}]}', NotAccepted),
+    (405, b"", NotAccepted),
+    (412, b'{"errors":[{"msg":"Validation errors/ Invalid arguments","code":412}]}', NotAccepted),
+    (418, b"", NotAccepted),
     (408, b"", AttemptFailed),
     (425, b"", AttemptFailed),
     (500, b"boom", AttemptFailed),

@@ -75,11 +75,12 @@ def test_the_limit_in_force_is_told_from_its_echo() -> None:
 
 
 def test_a_row_on_the_bound_shows_that_it_is_included() -> None:
-    """Only positive evidence counts, and none of a server that filters another date."""
-    got = learned(row(START), row(END))
+    """Only positive evidence counts, and only where it is known that `createdAt` is compared with the bounds."""
+    got = learned(row(START), row(END), known=Profile(filtered_date=CREATED))
     assert (got.start_inclusive, got.end_inclusive) == (True, True)
-    got = learned(row(START), row(END), known=Profile(filtered_date=UPDATED))
-    assert (got.start_inclusive, got.end_inclusive) == (None, None)
+    for known in (None, UPDATED, NEITHER):
+        got = learned(row(START), row(END), known=Profile(filtered_date=known))
+        assert (got.start_inclusive, got.end_inclusive) == (None, None)
 
 
 def test_small_clock_differences_say_nothing() -> None:

@@ -365,9 +365,9 @@ async def test_throttling_pauses_and_the_read_goes_on(rig: Any, sandbox: Any, fo
 async def test_the_census_is_one_undated_request(rig: Any, sandbox: Any) -> None:
     """One row at most, the total of everything."""
     async with sandbox(catalogue(30)) as served:
-        page = await rig(served.url).source.census(SCOPE)
+        page, cost = await rig(served.url).source.census(SCOPE)
         assert (page.total, len(page.records)) == (30, 1)
-        assert len(served.requests) == 1
+        assert len(served.requests) == cost.requests == 1
 
 
 async def test_nothing_there_is_an_unavailable_account(rig: Any, unused: str) -> None:

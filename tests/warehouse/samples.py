@@ -72,7 +72,7 @@ class Night:
     _holding: Any = field(default=None, repr=False)
 
     async def __aenter__(self) -> Self:
-        self.run_id = await self.warehouse.begin_run("sync", version="1.0")
+        self.run_id = await self.warehouse.begin_run("sync", version="1.0", started_at=datetime.now(UTC))
         self._holding = self.warehouse.lease(self.scope.account_id, seconds=90)
         self.lease = await self._holding.__aenter__()
         return self

@@ -37,7 +37,9 @@ def ledgers(draw: st.DrawFn) -> list[ledger.Line]:
         start = draw(st.integers(0, HOURS - 1))
         end = draw(st.integers(start + 1, HOURS))
         epoch = 1 + number // 3
-        lines.append(ledger.Line(epoch, number, draw(st.sampled_from(State)), hours(start, end)))
+        lines.append(
+            ledger.Line(epoch, number, draw(st.sampled_from(State)), hours(start, end), JANUARY + number * DAY)
+        )
     return lines
 
 
@@ -56,6 +58,9 @@ def test_coverage_agrees_with_the_hours_counted_one_by_one(lines: list[ledger.Li
         words = [line.state for line in lines if covers((line.interval,), hour) and line.state is not State.OPEN]
         assert covers(proven, hour) == (State.PROVEN in words)
         assert covers(unproven, hour) == bool(words and words[-1] is not State.PROVEN)
+        renewed = [line.started_at for line in lines if covers((line.interval,), hour) and line.state is State.PROVEN]
+        dated = [at for piece, at in ledger.proofs(shuffled) if covers((piece,), hour)]
+        assert dated == renewed[-1:]
     for merged in (proven, unproven):
         assert all(before.end < after.start for before, after in pairwise(merged))
 

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
@@ -74,10 +75,10 @@ async def test_a_file_locked_by_another_program_is_an_error_after_a_while(sqlite
         with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"), isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             with pytest.raises(WarehouseError, match="is locked by another process"):
-                await opened.begin_run("sync", version="1.0")
+                await opened.begin_run("sync", version="1.0", started_at=datetime.now(UTC))
             assert await opened.runs() == ()
             other.execute("ROLLBACK")
-        assert await opened.begin_run("sync", version="1.0")
+        assert await opened.begin_run("sync", version="1.0", started_at=datetime.now(UTC))
 
 
 async def test_a_server_that_is_down_is_named_with_its_place() -> None:
@@ -137,8 +138,8 @@ async def test_a_connection_cut_in_the_middle_is_an_error(postgres_url: str) -> 
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'kore-etl'",
         )
         with pytest.raises(WarehouseError, match="run again"):
-            await opened.begin_run("sync", version="1.0")
-        assert await opened.begin_run("sync", version="1.0")
+            await opened.begin_run("sync", version="1.0", started_at=datetime.now(UTC))
+        assert await opened.begin_run("sync", version="1.0", started_at=datetime.now(UTC))
 
 
 async def test_errors_never_quote_what_was_stored(warehouse_url: str) -> None:

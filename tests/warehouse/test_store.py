@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from warehouse.samples import DAY, JANUARY, RANK, SMS, Night, campaign, query, rejected
@@ -318,8 +318,9 @@ async def test_a_value_the_database_refuses_is_an_error_without_values(night: Ma
 
 async def test_runs_are_listed_newest_first(warehouse: Warehouse) -> None:
     """A run is `running` until it is finished; its totals come back as they were."""
-    first = await warehouse.begin_run("sync", version="1.0")
-    second = await warehouse.begin_run("backfill", version="1.0")
+    first = await warehouse.begin_run("sync", version="1.0", started_at=datetime.now(UTC))
+    later = datetime.now(UTC) + timedelta(seconds=1)
+    second = await warehouse.begin_run("backfill", version="1.0", started_at=later)
     await warehouse.finish_run(first, verdict=Verdict.COMPLETE, exit_code=0, totals={"seen": 3})
     newest, oldest = await warehouse.runs()
     assert (newest.run_id, newest.verdict.value, newest.finished_at, newest.totals) == (second, "running", None, {})
