@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 from multidict import CIMultiDict
 
 from etl.errors import AccountRefused, AttemptFailed, SourceError, Throttled, TokenRefused
-from etl.extract.answers import NotAccepted
-from etl.extract.answers import Answer, error, page, retry_after
+from etl.extract.answers import Answer, NotAccepted, error, page, retry_after
 from etl.model import Rejected
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

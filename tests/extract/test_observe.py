@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from etl.extract import observe
-from etl.model import Campaign, Channel, FilteredDate, Page, PageRequest, Profile
+from etl.model import Campaign, Channel, FilteredDate, Page, PageRequest, Profile, Proof
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 END = START + timedelta(days=10)
@@ -37,6 +37,8 @@ def learned(
         (END + DAY, None, NEITHER),
         (END + timedelta(seconds=0.9), END + timedelta(seconds=0.9), None),
         (None, START - DAY, None),
+        (START + DAY, START - DAY, CREATED),
+        (START, START - timedelta(seconds=0.5), None),
     ],
 )
 def test_only_telling_rows_say_which_date_is_filtered(
@@ -81,6 +83,30 @@ def test_a_row_on_the_bound_shows_that_it_is_included() -> None:
     for known in (None, UPDATED, NEITHER):
         got = learned(row(START), row(END), known=Profile(filtered_date=known))
         assert (got.start_inclusive, got.end_inclusive) == (None, None)
+
+
+def test_a_total_shows_that_undated_requests_work() -> None:
+    """A census without one shows nothing, and a dated page says nothing of undated ones."""
+    assert observe.learn_census(Profile(), Page((), 5, True, 1)).undated_works
+    assert observe.learn_census(Profile(), Page((), None, True, 1)).undated_works is None
+    assert observe.learn(Profile(), PageRequest(Channel.SMS, 1), Page((), 5, True, 1)).undated_works
+    assert learned().undated_works is None
+
+
+def test_the_row_with_the_widest_gap_tells_the_dates_apart() -> None:
+    """More than two seconds, in either direction; none where no row has that."""
+    assert observe.telling_dates([row(START, START + timedelta(seconds=2)), row(START), row(None, START)]) is None
+    assert observe.telling_dates([row(START, START + DAY), row(START, START - 2 * DAY)]) == (START, START - 2 * DAY)
+
+
+def test_a_proof_is_withdrawn_with_what_it_relied_on() -> None:
+    """A filter on other dates withdraws all but L4, a limit that is not in force the proofs that end by it."""
+    for found in (UPDATED, NEITHER):
+        now = Profile(filtered_date=found)
+        assert [bool(observe.withdrawn(proof, Profile(), now)) for proof in Proof] == [True, True, True, False]
+    cut = Profile(limit_echoed=False)
+    assert [bool(observe.withdrawn(proof, Profile(), cut)) for proof in Proof] == [False, True, True, False]
+    assert [observe.withdrawn(proof, cut, cut) for proof in Proof] == [None] * 4
 
 
 def test_small_clock_differences_say_nothing() -> None:
