@@ -100,9 +100,14 @@ def _reachable_binaries(home: Path) -> Path:
     found = binaries()
     if os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in found.parents):
         return found
-    shutil.copytree(found.parent, home / "pg", symlinks=True)
+    install, package = found.parent, found.parent.parent
+    libraries = package.with_name(f"{package.name}.libs")  # the wheel's own, found by a path relative to the binaries
+    copied = home / package.name / install.name
+    shutil.copytree(install, copied, symlinks=True)
+    if libraries.is_dir():
+        shutil.copytree(libraries, home / libraries.name, symlinks=True)
     home.chmod(0o755)
-    return home / "pg" / "bin"
+    return copied / "bin"
 
 
 def _identity() -> dict[str, object]:
