@@ -180,11 +180,13 @@ def test_the_night_reads_status_runs_and_plan_afterwards(
 def test_check_says_that_all_is_well_and_writes_no_campaign(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], warehouse_url: str
 ) -> None:
-    """One request per account and channel."""
+    """A few requests per account and channel tell how the server behaves."""
     with night(tmp_path, capsys, warehouse_url) as (sandbox, kore_etl):
         document = kore_etl.json("check")
         assert document["exit_code"] == 0
-        assert len(sandbox.requests) == 4
+        assert "filters by createdAt" in document["steps"][1]["result"]
+        assert len(sandbox.requests) <= 4 * 6
+        assert kore_etl.json("runs")["runs"] == []
 
 
 @pytest.mark.parametrize(

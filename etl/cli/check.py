@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -16,10 +17,13 @@ from etl.errors import AccountRefused, KoreEtlError, SourceError, WarehouseError
 
 if TYPE_CHECKING:
     from etl.extract.source import AccountSource
-    from etl.model import Scope
+    from etl.model import Profile, Scope
     from etl.settings import ResolvedAccount, Settings
     from etl.warehouse.warehouse import Warehouse
 
+
+OBSERVED = timedelta(days=30)
+"""How much of the latest history is read to observe the server."""
 
 CLOCK_OFF = 2.0
 """Seconds that the source's clock, told in whole seconds, may differ before it is worth a word."""
@@ -44,7 +48,8 @@ class Step:
 def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> int:
     """Test the configuration, the warehouse, and for each account the secret, the token and the API.
 
-    Sends one request per account and channel; writes no campaign.
+    Also shows what is observed about the server: which date it filters by, whether it keeps the order, how many rows a
+    page holds. Reads the last 30 days of each account and channel, a few requests; writes nothing.
     """
     from etl.cli import config, signals
 
@@ -84,19 +89,24 @@ async def _examine(
         steps.append(await _try(what, account_id, action))
         show(steps[-1])
 
+    scopes = [scope for some in listings.values() for scope in some]
+    profiles: dict[Scope, Profile] = {}
+    settle = bootstrap.plan_policy(settings).settle
+
     async def warehouse() -> str:
         async with bootstrap.warehouse(settings) as store:
-            return await _schema(store)
+            said = await _schema(store)
+        profiles.update({state.scope: state.profile for state in await bootstrap.scope_states(settings, scopes)})
+        return said
 
     await attempt("warehouse", None, warehouse)
     async with bootstrap.sources(settings, list(listings), lambda _: None) as sources:
-        for account, scopes in listings.items():
-            for scope in scopes:
-                source = sources[account]
+        for account, some in listings.items():
+            for scope in some:
                 await attempt(
                     f"{account.name} {scope.channel.value}",
                     account.account_id,
-                    lambda source=source, scope=scope: _listing(source, scope),  # type: ignore[misc]
+                    functools.partial(_listing, sources[account], scope, profiles.get(scope), settle),
                 )
     return steps
 
@@ -120,12 +130,33 @@ async def _schema(store: Warehouse) -> str:
     return "reachable, the schema is up to date"
 
 
-async def _listing(source: AccountSource, scope: Scope) -> str:
+async def _listing(source: AccountSource, scope: Scope, known: Profile | None, settle: timedelta) -> str:
+    from etl.model import FailedRead, Profile, Reason, Window
+
     page, _ = await source.census(scope)
+    closed = datetime.now(UTC).replace(microsecond=0) - settle
+    window = Window(scope, closed - OBSERVED, closed, Reason.LOOKBACK)
+    read = await source.read(window, known or Profile())
+    if isinstance(read, FailedRead):
+        raise read.error
     total = "an unknown number of" if page.total is None else number(page.total)
     skew = 0.0 if page.server_now is None else (page.server_now - datetime.now(UTC)).total_seconds()
     clock = f"; its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}" if abs(skew) > CLOCK_OFF else ""
-    return f"answers, {total} campaigns{clock}"
+    return f"answers, {total} campaigns{clock}; {observed(read.profile)}"
+
+
+def observed(profile: Profile) -> str:
+    """What is known of a server, in a few words."""
+    dates = (
+        "not known yet which date it filters by"
+        if profile.filtered_date is None
+        else (
+            "ignores dates" if profile.filtered_date.value == "neither" else f"filters by {profile.filtered_date.value}"
+        )
+    )
+    order = {None: "order not seen yet", True: "keeps the order", False: "does not keep the order asked for"}
+    page = "" if profile.largest_page is None else f", largest page seen: {profile.largest_page} rows"
+    return f"{dates}, {order[profile.order_kept]}{page}"
 
 
 def _print(output: Output, step: Step) -> None:

@@ -45,6 +45,8 @@ class Reading:
     pages: int = 0
     total: int | None = None
     """The last total that any page gave."""
+    overrun: bool = False
+    """Whether the server ever said that rows follow the last one of its own total."""
     tried: Counter[Proof] = field(default_factory=Counter)
     rows: Rows = field(default_factory=Rows)
     spent: Spent = field(default_factory=Spent)
@@ -55,6 +57,7 @@ class Reading:
         self.emit(PageRead(self.window.scope, len(page.records)))
         self.pages += 1
         self.total = self.total if page.total is None else page.total
+        self.overrun |= bool(page.has_more and page.total and request.skip + len(page.records) >= page.total)
         self.rows.add(page)
         self.profile = observe.learn(self.profile, request, page)
         return page

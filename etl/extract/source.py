@@ -212,15 +212,17 @@ class AccountSource:
     def _unproven(self, reading: Reading, refused: Refused) -> Sweep | Split:
         """Halves, where shorter sweeps can help; else what was read, unproven.
 
-        They cannot where no total is told, where dates are ignored, or where two pages held it all. The rows that were
-        read decide that, not the total: a server that counts wrongly must not have its history cut to the hour.
+        They cannot where no total is told, where dates are ignored, where one page held it all, which nothing that
+        moves can spoil, or where the server has no end to its list though every row was read. The rows that were read
+        decide that, not the total: a server that counts wrongly must not have its history cut to the hour.
         """
-        page = reading.profile.largest_page or self._api.page_size
-        long_enough = reading.window.end - reading.window.start > WORTH_HALVING and len(reading.rows) > 2 * page
-        can_help = refused.total is not None and reading.profile.filtered_date is not FilteredDate.NEITHER
+        page, total = reading.profile.largest_page or self._api.page_size, refused.total
+        long_enough = reading.window.end - reading.window.start > WORTH_HALVING and len(reading.rows) > page
+        ends = total is not None and not (reading.overrun and len(reading.rows) >= total)
+        can_help = ends and reading.profile.filtered_date is not FilteredDate.NEITHER
         if reading.closed and long_enough and can_help:
             return self._split(reading, windows.halves(reading.window))
-        return self._done(reading, reading.rows.records, refused.total, proof=None, why=refused.why)
+        return self._done(reading, reading.rows.records, total, proof=None, why=refused.why)
 
     def _split(self, reading: Reading, parts: tuple[Window, ...]) -> Split:
         return Split(reading.window, parts, reading.spent.cost, reading.learned())

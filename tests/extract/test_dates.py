@@ -81,7 +81,9 @@ async def test_nothing_is_asked_where_nothing_could_tell(rig: Any, sandbox: Any)
         got = await rig(served.url).source.read(window(), Profile())
         assert isinstance(got, Sweep)
         assert got.profile.filtered_date is None
-    async with sandbox(with_an_update()) as served:
+    rows = with_an_update()
+    insert(rows, NOW - timedelta(minutes=4), NOW - timedelta(minutes=1))
+    async with sandbox(rows) as served:
         source = rig(served.url).source
         tail = await source.read(window(NOW - timedelta(minutes=5), NOW, Reason.TAIL), Profile())
         assert isinstance(tail, Sweep)

@@ -79,13 +79,13 @@ async def test_the_feed_brings_what_changed_and_no_more(rig: Any, sandbox: Any, 
 @pytest.mark.parametrize("wins", ["skip", "page"])
 async def test_a_capped_page_size_loses_nothing_of_the_feed(rig: Any, sandbox: Any, wins: str) -> None:
     """The stride is what page 1 held, so that `page` and `skip` name the same rows whoever wins."""
-    rows, ids = changed(300, 130)
+    rows, ids = changed(300, 230)
     async with sandbox(rows, max_limit=40, limit_echo="asked", offset_wins=wins) as served:
         got = await rig(served.url).source.read(feed(), Profile())
         assert isinstance(got, Sweep)
         assert got.why is None
         assert {row.key for row in got.records} == ids
-        assert [one.body["skip"] for one in served.requests] == [0, 40, 80, 120]
+        assert [one.body["skip"] for one in served.requests] == [0, 40, 80, 120, 160, 200]
 
 
 async def test_a_feed_that_reaches_back_to_the_beginning_ends_there(rig: Any, sandbox: Any) -> None:
@@ -310,19 +310,20 @@ async def test_a_refused_order_does_not_disprove_the_census(rig: Any, serve: Any
     assert got.profile.undated_works is True
 
 
-async def test_a_refused_second_page_keeps_the_first(rig: Any, serve: Any, page_of: Any) -> None:
-    """A server that stops at an offset: what came before is news all the same, and undated requests do work."""
+@pytest.mark.parametrize("reason", [Reason.FEED, Reason.UNFINISHED])
+async def test_a_refused_second_page_keeps_the_first(rig: Any, serve: Any, page_of: Any, reason: Reason) -> None:
+    """A server that stops at an offset: what came before is news all the same, and the request itself does work."""
 
     async def handle(request: web.Request) -> web.Response:
         skip = (await request.json())["skip"]
         if skip:
             return web.json_response({"errors": [{"msg": "skip is too large", "code": 412}]}, status=412)
-        row = {"id": "cd-1", "updatedAt": "2026-03-02T11:00:00.000Z"}
+        row = {"id": "cd-1", "status": "Active", "updatedAt": "2026-03-02T11:00:00.000Z"}
         return web.json_response(page_of([row], totalResults=5, hasMore=True))
 
-    got = await rig(await serve(handle)).source.read(feed(), Profile())
+    got = await rig(await serve(handle)).source.read(window(reason=reason), Profile())
     assert isinstance(got, Sweep)
-    assert (len(got.records), got.profile.undated_works) == (1, True)
+    assert (len(got.records), got.profile.undated_works, got.profile.status_filter_works) == (1, True, None)
     assert got.why is not None
     assert "skip is too large" in got.why
 
