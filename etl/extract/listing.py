@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -29,6 +29,7 @@ from etl.extract.retry import RetryPolicy, persist
 from etl.model import Cost, Page, PageRequest, Record, Scope
 
 _CLOCK_OFF_SECONDS = 30.0
+_BY_NAME = ("name", "asc")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,11 +107,35 @@ class Listing:
         self._monotonic = monotonic
         self.answered = False
         """Whether a usable page ever came."""
+        self._insists_on_name = False
+        self._name_was_no_help = False
         self.clock_ahead: float | None = None
         """Seconds that the server's clock was ahead of ours at its latest answer; None before the first."""
 
     async def page(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
-        """One page. Raises WindowFailed, AccountRefused or AccountUnavailable; `spent` counts in every case."""
+        """One page. Raises WindowFailed, AccountRefused or AccountUnavailable; `spent` counts in every case.
+
+        The API page says that `name` must be there whenever a list is sorted, its own sample leaves it out: it is added,
+        as the last key, from when the server first insists on it.
+        """
+        by_name = replace(request, sort=(*request.sort, _BY_NAME))
+        if self._insists_on_name and request.sort:
+            return await self._insist(by_name, scope, spent)
+        try:
+            return await self._insist(request, scope, spent)
+        except answers.NotAccepted as refused:
+            if not request.sort or self._name_was_no_help:
+                raise
+            try:
+                page = await self._insist(by_name, scope, spent)
+            except answers.NotAccepted:
+                self._name_was_no_help = True
+                raise refused from None
+        self._insists_on_name = True
+        return page
+
+    async def _insist(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
+        """The page of just this request, however often it has to be asked for."""
 
         def before_wait(error: AttemptFailed, seconds: float) -> None:
             spent.retries += 1

@@ -434,3 +434,15 @@ async def test_cancellation_passes_through(rig: Any, serve: Any) -> None:
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
+
+
+async def test_a_server_that_insists_on_a_sort_by_name_gets_one(rig: Any, sandbox: Any) -> None:
+    """The page asks for it, its sample leaves it out: it is the last sort key from the first refusal on."""
+    async with sandbox(catalogue(250), sort_needs_name=True) as served:
+        built = rig(served.url)
+        got = await built.source.read(window(), Profile())
+        assert isinstance(got, Sweep)
+        assert (got.state, got.proof, got.seen) == (State.PROVEN, Proof.L1, 250)
+        refused = [seen for seen in served.requests if seen.status != 200]
+        assert len(refused) == 1
+        assert list(served.requests[-1].body["sortBy"]) == ["createdAt", "name"]
