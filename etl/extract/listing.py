@@ -115,8 +115,8 @@ class Listing:
     async def page(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
         """One page. Raises WindowFailed, AccountRefused or AccountUnavailable; `spent` counts in every case.
 
-        The API page says that `name` must be there whenever a list is sorted, its own sample leaves it out: it is added,
-        as the last key, from when the server first insists on it.
+        The API page says that `name` must be there whenever a list is sorted, its own sample leaves it out: it is
+        added, as the last key, from when the server first insists on it.
         """
         by_name = replace(request, sort=(*request.sort, _BY_NAME))
         if self._insists_on_name and request.sort:
