@@ -48,7 +48,7 @@ UNFINISHED_STATUSES = ("Active", "Paused", "Preparing", "Scheduled", "Reschedule
 
 
 class Reason(StrEnum):
-    """Why a window is read."""
+    """Why a window is read. The ledger keeps these texts, and views ask for some: rewording one needs a migration."""
 
     FIRST = "first read"
     GAP = "never proven"
@@ -59,19 +59,34 @@ class Reason(StrEnum):
     RESWEEP = "rolling share"
     CENSUS = "census"
     DISAGREED = "census disagreed"
+    UNDATED = "whole, without dates"
     UNFINISHED = "unfinished campaigns"
     FEED = "change feed"
     TAIL = "open tail"
     BACKFILL = "backfill"
 
 
+HINTS = (Reason.CENSUS, Reason.FEED, Reason.UNFINISHED)
+"""Reads that prove nothing: see `Window`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """Which campaigns of a scope are stored, by their values as the source spells them; an empty list names none and
+    leaves out none. See `etl.keep`."""
+
+    status: tuple[str, ...] = ()
+    priority: tuple[int, ...] = ()
+    dialing_mode: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """One stretch of one listing to be read and proven together.
 
-    Three reasons name requests of another kind, hints that prove nothing: CENSUS, one undated request for the total;
-    FEED, whatever was updated since `start` (undated, `updatedAt` descending); and UNFINISHED, whatever has a status of
-    `UNFINISHED_STATUSES` (undated, filtered).
+    UNDATED is asked without dates, for all there is. HINTS name requests that prove nothing: CENSUS, one undated request
+    for the total; FEED, whatever was updated since `start` (undated, `updatedAt` descending); and UNFINISHED, whatever
+    has a status of `UNFINISHED_STATUSES` (undated, filtered).
     """
 
     scope: Scope
@@ -278,6 +293,8 @@ class Sweep:
     finished_at: datetime
     profile: Profile
     """What is known of the server after this read."""
+    unwanted: frozenset[str] = frozenset()
+    """Ids of campaigns that were read and that the account's `keep` leaves out; they are not in `records`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,6 +348,8 @@ class Loaded:
     """Records of this window that were rejected as a whole."""
     absent: frozenset[str] = frozenset()
     """Live rows of the window that its proven read did not show: candidates for deletion."""
+    unwanted: frozenset[str] = frozenset()
+    """Live rows that the read showed and that `keep` leaves out: candidates for deletion too, though not gone."""
 
     def __add__(self, other: Loaded) -> Loaded:
         return Loaded(
@@ -342,6 +361,7 @@ class Loaded:
             self.links_removed + other.links_removed,
             self.rejected + other.rejected,
             self.absent | other.absent,
+            self.unwanted | other.unwanted,
         )
 
 
@@ -366,7 +386,7 @@ class Stock:
 
 @dataclass(frozen=True, slots=True)
 class ScopeState:
-    """What the warehouse knows of a scope before tonight's run."""
+    """What the warehouse knows of a scope before tonight's run. Only reads under the same `keep` count as coverage."""
 
     scope: Scope
     stored: int = 0
@@ -388,6 +408,10 @@ class ScopeState:
     """Live rows last seen in one of `UNFINISHED_STATUSES`."""
     fed_at: datetime | None = None
     """When the latest change feed that was read to its end began."""
+    keep: str | None = None
+    """The filter in force, as the ledger has it; None = everything is stored."""
+    listed: int = 0
+    """About how many campaigns the source has in the proven time, where `keep` stores only some of them; else 0."""
 
 
 class Verb(StrEnum):
@@ -403,7 +427,8 @@ class Difference:
     scope: Scope
     campaign_id: str
     kind: str
-    """`not stored`, `not in the source`, `marked deleted`, or `differs`."""
+    """`not stored`, `not in the source`, `not wanted` (stored, though `keep` leaves it out), `marked deleted`, or
+    `differs`."""
     fields: tuple[str, ...] = ()
     """The columns that differ, `contact_lists` for the links; their values are not shown."""
 

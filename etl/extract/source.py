@@ -112,10 +112,13 @@ class AccountSource:
         return Reading(window, profile, self._listing, self._emit, self._clock, self._clock(), clock_known)
 
     async def _read(self, reading: Reading) -> Sweep | Split:
-        closed_until = self._closed_until(reading)
-        if parts := windows.cut_at(reading.window, closed_until):
-            return self._split(reading, parts)
-        reading.closed = windows.is_closed(reading.window, closed_until)
+        if reading.window.reason is Reason.UNDATED:  # all there is, new rows too: neither closed nor to be cut
+            reading.clock_known = reading.looked = True
+        else:
+            closed_until = self._closed_until(reading)
+            if parts := windows.cut_at(reading.window, closed_until):
+                return self._split(reading, parts)
+            reading.closed = windows.is_closed(reading.window, closed_until)
         while (proof := _next_proof(reading)) is not None:
             reading.tried[proof] += 1
             end = await self._sweep(reading, proof)
@@ -140,9 +143,7 @@ class AccountSource:
         """One try at one proof; None where the first answer showed that the clocks differ: then judge anew."""
         reading.spent.sweeps += 1
         relied_on = reading.profile
-        window = windows.request(
-            reading.window, closed=reading.closed, page_size=self._api.page_size, profile=reading.profile
-        )
+        window = windows.request(reading.window, page_size=self._api.page_size, profile=reading.profile)
         course = machine(proof, window, page_size=self._api.page_size, profile=reading.profile)
         while isinstance(step := course.step(), Ask):  # a course ends by itself: it bounds its pages
             pages = await reading.together(step.requests)
@@ -230,9 +231,9 @@ class AccountSource:
     def _done(
         self, reading: Reading, records: tuple[Record, ...], total: int | None, *, proof: Proof | None, why: str | None
     ) -> Sweep:
-        kept, beyond = windows.own(records, reading.window, closed=reading.closed, profile=reading.profile)
-        closed = State.UNPROVEN if proof is None else State.PROVEN
-        state = closed if reading.closed else State.OPEN
+        kept, beyond = windows.own(records, reading.window, reading.profile)
+        judged = State.UNPROVEN if proof is None else State.PROVEN
+        state = judged if reading.closed or reading.window.reason is Reason.UNDATED else State.OPEN
         return reading.swept(kept, state=state, total=total, beyond=beyond, proof=proof, why=why)
 
 

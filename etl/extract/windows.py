@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from math import ceil
 
-from etl.model import FilteredDate, PageRequest, Profile, Record, Window
+from etl.model import FilteredDate, PageRequest, Profile, Reason, Record, Window
 
 SHORTEST = timedelta(minutes=1)
 """No window is split below this."""
@@ -44,19 +44,21 @@ def trusts_dates(profile: Profile) -> bool:
     return profile.filtered_date not in (FilteredDate.UPDATED, FilteredDate.NEITHER)
 
 
-def request(window: Window, *, closed: bool, page_size: int, profile: Profile) -> PageRequest:
+def request(window: Window, *, page_size: int, profile: Profile) -> PageRequest:
     """The window as Kore is asked for it, in ascending `createdAt`.
 
-    An open window is asked a day ahead, so that nothing new is missed. The start is asked a millisecond early until a
+    The tail is asked a day ahead, so that nothing new is missed. The start is asked a millisecond early until a
     row at the very instant of a start was seen: whether bounds are inclusive is not documented, and a row on the border
     must not fall between two windows.
     """
+    if window.reason is Reason.UNDATED:
+        return PageRequest(channel=window.scope.channel, limit=page_size)
     early = timedelta() if profile.start_inclusive else _MILLISECOND
     return PageRequest(
         channel=window.scope.channel,
         limit=page_size,
         start=window.start - early,
-        end=window.end if closed else window.end + _OPEN_AHEAD,
+        end=window.end + (_OPEN_AHEAD if window.reason is Reason.TAIL else timedelta()),
     )
 
 
@@ -65,20 +67,21 @@ def around(window: Window, instant: datetime) -> PageRequest:
     return PageRequest(window.scope.channel, _FEW, start=instant - _MILLISECOND, end=instant + _MILLISECOND)
 
 
-def own(records: Iterable[Record], window: Window, *, closed: bool, profile: Profile) -> tuple[tuple[Record, ...], int]:
+def own(records: Iterable[Record], window: Window, profile: Profile) -> tuple[tuple[Record, ...], int]:
     """The window's own rows, and how many are its neighbours': those on the shared border.
 
-    A row without `createdAt` is kept; so is every row where dates cannot be trusted, and what is new in an open window.
+    A row without `createdAt` is kept; so is every row where dates cannot be trusted or were not asked, and what is new
+    in the tail.
     """
     rows = tuple(records)
-    if not trusts_dates(profile):
+    if not trusts_dates(profile) or window.reason is Reason.UNDATED:
         return rows, 0
-    kept = tuple(row for row in rows if row.created_at is None or _within(row.created_at, window, closed=closed))
+    kept = tuple(row for row in rows if row.created_at is None or _within(row.created_at, window))
     return kept, len(rows) - len(kept)
 
 
-def _within(created_at: datetime, window: Window, *, closed: bool) -> bool:
-    return window.start <= created_at and (created_at < window.end or not closed)
+def _within(created_at: datetime, window: Window) -> bool:
+    return window.start <= created_at and (created_at < window.end or window.reason is Reason.TAIL)
 
 
 def halves(window: Window) -> tuple[Window, ...]:

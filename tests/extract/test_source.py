@@ -446,3 +446,32 @@ async def test_a_server_that_insists_on_a_sort_by_name_gets_one(rig: Any, sandbo
         refused = [seen for seen in served.requests if seen.status != 200]
         assert len(refused) == 1
         assert list(served.requests[-1].body["sortBy"]) == ["createdAt", "name"]
+
+
+@pytest.mark.parametrize("filtered_date", ["createdAt", "updatedAt", "none"])
+async def test_a_read_without_dates_shows_everything_whatever_is_filtered(
+    rig: Any, sandbox: Any, filtered_date: str
+) -> None:
+    """The proof needs no dates; rows outside of the window belong to it as well."""
+    rows = catalogue(250)
+    rows.insert("a1", "sms", created_at=datetime(1999, 1, 1, tzinfo=UTC), now=PAST)
+    rows.insert("a1", "sms", created_at=NOW - timedelta(minutes=1), now=NOW)
+    async with sandbox(rows, filtered_date=filtered_date) as served:
+        built = rig(served.url)
+        profile = Profile(filtered_date=None if filtered_date == "createdAt" else FilteredDate.UPDATED)
+        got = await built.source.read(window(reason=Reason.UNDATED), profile)
+        assert isinstance(got, Sweep)
+        assert (got.state, got.proof, got.seen, got.beyond) == (State.PROVEN, Proof.L4, 252, 0)
+        assert all("startDate" not in seen.body for seen in served.requests)
+
+
+async def test_a_backfill_that_ends_within_the_settle_time_keeps_to_its_end(rig: Any, sandbox: Any) -> None:
+    """Only the tail is open-ended: a row created at or after --end is another window's."""
+    rows = catalogue(0)
+    for minutes in (8, 4):
+        rows.insert("a1", "sms", created_at=NOW - timedelta(minutes=minutes), now=NOW - timedelta(minutes=minutes))
+    async with sandbox(rows) as served:
+        asked = window(NOW - timedelta(minutes=9), NOW - timedelta(minutes=5), Reason.BACKFILL)
+        got = await rig(served.url).source.read(asked, Profile())
+        assert isinstance(got, Sweep)
+        assert (got.state, len(got.records)) == (State.OPEN, 1)

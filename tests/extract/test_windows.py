@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
@@ -93,14 +94,15 @@ def row(key: str, created_at: datetime | None) -> Campaign:
 
 
 def test_border_rows_are_told_apart() -> None:
-    """A closed window keeps [start, end) and undated rows; an open one keeps what is new as well."""
+    """A window keeps [start, end) and rows without a date; the tail keeps what is new, an undated read everything."""
     whole = window(T0, T0 + timedelta(days=1))
     rows = [row("before", T0 - timedelta(milliseconds=1)), row("start", T0), row("undated", None),
             Rejected("r", "", "bad"), row("end", whole.end)]  # fmt: skip
-    kept, beyond = windows.own(rows, whole, closed=True, profile=Profile())
+    kept, beyond = windows.own(rows, whole, Profile())
     assert ([one.key for one in kept], beyond) == (["start", "undated", "r"], 2)
-    kept, beyond = windows.own(rows, whole, closed=False, profile=Profile())
+    kept, beyond = windows.own(rows, replace(whole, reason=Reason.TAIL), Profile())
     assert ([one.key for one in kept], beyond) == (["start", "undated", "r", "end"], 1)
+    assert windows.own(rows, replace(whole, reason=Reason.UNDATED), Profile()) == (tuple(rows), 0)
 
 
 def test_nothing_is_dropped_by_dates_that_the_server_does_not_filter() -> None:
@@ -108,13 +110,16 @@ def test_nothing_is_dropped_by_dates_that_the_server_does_not_filter() -> None:
     whole = window(T0, T0 + timedelta(days=1))
     for date in (FilteredDate.UPDATED, FilteredDate.NEITHER):
         profile = Profile(filtered_date=date)
-        assert windows.own([row("x", T0 + timedelta(days=9))], whole, closed=True, profile=profile)[1] == 0
+        assert windows.own([row("x", T0 + timedelta(days=9))], whole, profile)[1] == 0
 
 
 def test_the_start_is_asked_a_millisecond_early_until_it_is_known_to_be_included() -> None:
     """Bounds may be exclusive: a row on the border must be in one of the two neighbours."""
     whole = window(T0, T0 + timedelta(days=1))
-    unsure = windows.request(whole, closed=True, page_size=100, profile=Profile())
-    sure = windows.request(whole, closed=True, page_size=100, profile=Profile(start_inclusive=True))
+    unsure = windows.request(whole, page_size=100, profile=Profile())
+    sure = windows.request(whole, page_size=100, profile=Profile(start_inclusive=True))
     assert (T0 - unsure.start, sure.start, sure.end) == (timedelta(milliseconds=1), T0, whole.end)  # type: ignore[operator]
-    assert windows.request(whole, closed=False, page_size=100, profile=Profile()).end == whole.end + timedelta(days=1)
+    tail = windows.request(replace(whole, reason=Reason.TAIL), page_size=100, profile=Profile())
+    assert tail.end == whole.end + timedelta(days=1)
+    undated = windows.request(replace(whole, reason=Reason.UNDATED), page_size=100, profile=Profile())
+    assert (undated.start, undated.end) == (None, None)
