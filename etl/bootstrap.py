@@ -6,19 +6,19 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from etl import __version__, pipeline, plan, transform, turn
+from etl import __version__, keep, pipeline, plan, transform, turn
 from etl.extract import wire
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import RetryPolicy
 from etl.extract.source import AccountSource, Api
-from etl.model import BEGINNING, Difference, Emit, Interval, Reason, RunOutcome, Scope, ScopeState, Verb, Window
+from etl.model import BEGINNING, Difference, Emit, Interval, RunOutcome, Scope, ScopeState, Verb, Window
 from etl.settings import ResolvedAccount, Settings
+from etl.warehouse.address import Address, parse
 from etl.warehouse.comparing import Comparing
 from etl.warehouse.migrate import SchemaState
 from etl.warehouse.warehouse import Warehouse
@@ -36,6 +36,12 @@ def warehouse(settings: Settings) -> Warehouse:
     """The configured warehouse; nothing is opened before its first use. Close it, or use it as a context manager."""
     place = settings.warehouse
     return Warehouse.connect(place.url_text(), schema=place.schema_name, password=place.password(), clock=utc_now)
+
+
+def address(settings: Settings) -> Address:
+    """Where the configured warehouse is; `shown` of it holds no password. Raises ConfigError."""
+    place = settings.warehouse
+    return parse(place.url_text(), schema=place.schema_name, password=place.password())
 
 
 @asynccontextmanager
@@ -75,7 +81,7 @@ def sync_order(settings: Settings, *, wait_seconds: float = 0, accept_deletions:
     return turn.Order(
         verb=Verb.SYNC,
         plan=lambda state, now: plan.sync(state, policy, now),
-        whole=lambda scope, now: plan.whole(scope, policy, now, Reason.DISAGREED),
+        whole=lambda scope, now, total: plan.whole(scope, policy, now, total),
         accept_deletions=accept_deletions,
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
@@ -88,7 +94,7 @@ def verify_order(settings: Settings, *, wait_seconds: float = 0) -> turn.Order:
     policy = plan_policy(settings)
     return turn.Order(
         verb=Verb.VERIFY,
-        plan=lambda state, now: plan.sync(replace(state, proven=(), unproven=()), policy, now),
+        plan=lambda state, now: plan.everything(state.scope, policy, now),
         whole=lambda *_: None,
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
@@ -136,24 +142,32 @@ def plan_policy(settings: Settings) -> plan.Policy:
 async def scope_states(settings: Settings, scopes: Sequence[Scope]) -> list[ScopeState]:
     """What the warehouse knows of each scope; nothing where it has no schema yet. Writes nothing, creates nothing."""
     async with warehouse(settings) as store:
-        if await store.schema_state() is SchemaState.EMPTY:
-            return [ScopeState(scope) for scope in scopes]
-        await store.ready()
-        return [await store.scope_state(scope) for scope in scopes]
+        return await _states(store, settings, scopes)
+
+
+async def _states(store: Warehouse, settings: Settings, scopes: Sequence[Scope]) -> list[ScopeState]:
+    if await store.schema_state() is SchemaState.EMPTY:
+        return [ScopeState(scope) for scope in scopes]
+    await store.ready()
+    keeps = _keep_texts(settings)
+    return [await store.scope_state(scope, keeps.get(scope)) for scope in scopes]
+
+
+def _keep_texts(settings: Settings) -> dict[Scope, str | None]:
+    """Each configured listing's filter as the ledger has it."""
+    return {
+        Scope(account.account_id, account.app_id, channel): keep.text(account.keep)
+        for account in settings.resolved_accounts()
+        for channel in account.channels
+    }
 
 
 async def gaps(settings: Settings, scopes: Sequence[Scope]) -> list[tuple[Scope, Interval]]:
     """Intervals never proven, scope by scope. A scope that was never read is one gap."""
     async with warehouse(settings) as store:
-        if await store.schema_state() is SchemaState.EMPTY:
-            states, runs = [ScopeState(scope) for scope in scopes], []
-        else:
-            await store.ready()
-            states = [await store.scope_state(scope) for scope in scopes]
-            runs = [run for run in await store.runs(limit=50) if run.verb == Verb.SYNC.value]
-    policy = plan_policy(settings)
-    last = max((run.started_at for run in runs), default=utc_now())
-    return [(state.scope, interval) for state in states for interval in plan.gaps(state, policy, last)]
+        states = await _states(store, settings, scopes)
+    policy, now = plan_policy(settings), utc_now()
+    return [(state.scope, interval) for state in states for interval in plan.gaps(state, policy, now)]
 
 
 async def execute(
@@ -185,7 +199,7 @@ async def verify(
         outcome = await pipeline.run(
             _jobs(scopes, opened), comparing, order, clock=utc_now, emit=emit, stop_code=stop_code
         )
-        return outcome, await comparing.differences()
+        return outcome, await comparing.differences(outcome)
 
 
 def _jobs(
@@ -193,10 +207,11 @@ def _jobs(
 ) -> list[turn.Job]:
     """The apps of one account share its turn, as they share its lease and its request budget."""
     by_account: dict[str, dict[Scope, turn.Source]] = {}
+    keeps = {scope: account.keep for account, listings in scopes.items() for scope in listings}
     for account, listings in scopes.items():
         for scope in listings:
             by_account.setdefault(account.account_id, {})[scope] = opened[account]
-    return [turn.Job(account_id, listings) for account_id, listings in by_account.items()]
+    return [turn.Job(account_id, listings, keeps) for account_id, listings in by_account.items()]
 
 
 def _pace(account: ResolvedAccount, emit: Emit) -> Pace:

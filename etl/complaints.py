@@ -13,7 +13,7 @@ from typing import Any
 PREFIX = "KORE_ETL_"
 
 Keys = Mapping[str, Mapping[str, str]]
-"""Section -> key -> what is allowed there, in words that follow "must be"."""
+"""Section -> key, dotted inside a table -> what is allowed there, in words that follow "must be"."""
 
 _NEVER_SHOWN = {"client_secret", "client_secret_file", "password_file", "url"}
 """A file's name too: who mistakes the key writes the secret itself there."""
@@ -28,12 +28,12 @@ class Place:
 
     def of(self, path: Sequence[str | int]) -> str:
         """Where the value at this path of the configuration was written, or would be."""
-        section, *rest = [str(part) for part in path]
-        if section == "accounts" and f"{PREFIX}ACCOUNTS" in self.variables:
-            return f"{PREFIX}ACCOUNTS" + "".join(f"[{part}]" if part.isdigit() else f".{part}" for part in rest[:2])
+        if path[0] == "accounts" and f"{PREFIX}ACCOUNTS" in self.variables:
+            number = f"[{path[1]}]" if path[1:] else ""
+            return f"{PREFIX}ACCOUNTS{number}" + (f".{key}" if (key := _key(path)) else "")
         if variable_of(path) in self.variables:
             return variable_of(path)
-        return (f"{self.file}: " if self.file else "") + _heading(section, rest)
+        return (f"{self.file}: " if self.file else "") + _heading(path)
 
 
 def variable_of(path: Sequence[str | int]) -> str:
@@ -41,13 +41,18 @@ def variable_of(path: Sequence[str | int]) -> str:
     return PREFIX + "__".join(str(part).upper() for part in path[:2])
 
 
-def _heading(section: str, rest: list[str]) -> str:
-    if not rest:
-        return section
+def _key(path: Sequence[str | int]) -> str | None:
+    """The key a path leads to, dotted inside a table; None where it leads to a whole section or account."""
+    return ".".join([part for part in path[1:] if isinstance(part, str)][:2]) or None
+
+
+def _heading(path: Sequence[str | int]) -> str:
+    section, key = path[0], _key(path)
+    if not path[1:]:
+        return str(section)
     if section != "accounts":
-        return f"[{section}] {rest[0]}"
-    key = f" {rest[1]}" if rest[1:] else ""
-    return f"[[accounts]] number {int(rest[0]) + 1}{key}"
+        return f"[{section}] {key}"
+    return f"[[accounts]] number {int(path[1]) + 1}" + (f" {key}" if key else "")
 
 
 def complaint(
@@ -55,7 +60,7 @@ def complaint(
 ) -> str:
     """One sentence for one problem that pydantic found; `kind` is its name there, `detail` a validator's own words."""
     where = place.of(path)
-    section, key = str(path[0]), next((str(part) for part in path[1:] if isinstance(part, str)), None)
+    section, key = str(path[0]), _key(path)
     if kind == "extra_forbidden":
         return f"{where}: unknown key; {_nearest(section, key, keys)}"
     if key is None:
@@ -85,6 +90,8 @@ def _nearest(section: str, key: str | None, keys: Keys) -> str:
     """Among the section's keys, else the sections, else every section's keys."""
     here = dict.fromkeys(keys.get(section, {}), "") if key else dict.fromkeys(keys, "")
     elsewhere = {each: f"[{name}] " for name, inner in keys.items() for each in inner}
+    if within := [one for one in here if key and "." in key and one.startswith(key.partition(".")[0] + ".")]:
+        here, elsewhere = dict.fromkeys(within, ""), {}
     for candidates in (here, elsewhere):
         near = difflib.get_close_matches((key or section).lower(), list(candidates), n=1)
         if near:

@@ -84,9 +84,9 @@ class Keep:
 class Window:
     """One stretch of one listing to be read and proven together.
 
-    UNDATED is asked without dates, for all there is. HINTS name requests that prove nothing: CENSUS, one undated request
-    for the total; FEED, whatever was updated since `start` (undated, `updatedAt` descending); and UNFINISHED, whatever
-    has a status of `UNFINISHED_STATUSES` (undated, filtered).
+    UNDATED is asked without dates, for all there is. HINTS name requests that prove nothing: CENSUS, one undated
+    request for the total; FEED, whatever was updated since `start` (undated, `updatedAt` descending); UNFINISHED,
+    whatever has a status of `UNFINISHED_STATUSES` (undated, filtered).
     """
 
     scope: Scope
@@ -228,7 +228,9 @@ class Profile:
     """Server clock minus ours."""
     undated_works: bool | None = None
     census_difference: int = 0
-    """Source's total minus live rows that even a proven read of the whole history left (rejected rows, shared ones)."""
+    """Source's total minus live rows, left after the whole history was read again."""
+    census_explained: bool = True
+    """Whether that read was proven and undated, so that only rejected rows and those of another app are left."""
     status_filter_works: bool | None = None
 
 
@@ -378,10 +380,10 @@ class Settled:
 
 @dataclass(frozen=True, slots=True)
 class Stock:
-    """Live rows of a scope created before some instant, and how many of them are missing."""
+    """How many records of a scope a census may have counted at most, and how many live rows it must have counted."""
 
     live: int
-    missing: int
+    sure: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -408,6 +410,8 @@ class ScopeState:
     """Live rows last seen in one of `UNFINISHED_STATUSES`."""
     fed_at: datetime | None = None
     """When the latest change feed that was read to its end began."""
+    synced_at: datetime | None = None
+    """When the latest `sync` that read anything of the scope began."""
     keep: str | None = None
     """The filter in force, as the ledger has it; None = everything is stored."""
     listed: int = 0
@@ -461,6 +465,8 @@ class ScopeOutcome:
     rejects_waiting: int = 0
     braked: bool = False
     """Whether so many rows were missing that none was marked."""
+    disagrees: bool = False
+    """Whether the source counts another number of campaigns than are stored, and no read shows why."""
     notes: tuple[str, ...] = ()
     """What is worth knowing although nothing is wrong."""
     error: str | None = None

@@ -53,16 +53,20 @@ async def run(
         await warehouse.finish_run(run_id, verdict=verdict, exit_code=exit_code, totals=report.totals(outcome))
         return outcome
 
+    finishing: asyncio.Task[RunOutcome] | None = None
     try:
         await _side_by_side(accounts)
+        finishing = asyncio.create_task(finish())
+        return await asyncio.shield(finishing)
     except asyncio.CancelledError:
+        if finishing is not None:  # everything was done when the signal came
+            return await finishing
         outcome = await asyncio.shield(finish((Verdict.STOPPED, stop_code())))
         raise Stopped(outcome) from None
     except WarehouseError:
         with contextlib.suppress(WarehouseError):  # the first error is the one to show; the run line stays "running"
             await finish((Verdict.FAILED, report.EXIT_WAREHOUSE))
         raise
-    return await finish()
 
 
 async def _side_by_side(accounts: Sequence[Account[L]]) -> None:

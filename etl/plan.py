@@ -12,12 +12,12 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from etl.intervals import intersect, subtract
-from etl.model import Interval, Reason, Scope, ScopeState, Window
+from etl.model import BEGINNING, HINTS, FilteredDate, Interval, Reason, Scope, ScopeState, Window
 
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
-HINTS = (Reason.CENSUS, Reason.FEED, Reason.UNFINISHED)
-"""Reads that prove nothing: see `etl.model.Window`."""
+UNDATED_ROWS = 50_000
+"""The most rows that a read without dates, which cannot be split, may hold in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,47 +55,61 @@ def ceil_ms(instant: datetime) -> datetime:
 
 
 def sync(state: ScopeState, policy: Policy, now: datetime) -> tuple[Window, ...]:
-    """Tonight's windows of one scope: the closed ones oldest first, then the hints, then the open tail.
+    """Tonight's windows of one scope: the census, the closed ones oldest first, the hints, the open tail.
 
     `now` is the run's start.
     """
     now = floor_ms(now)
     closed_until = max(now - policy.settle, policy.history_start)
     history = Interval(policy.history_start, closed_until)
-    windows = _cut(state.scope, _wanted(state, policy, history))
+    if _needs_no_dates(state, policy) and history.start < history.end:
+        return (Window(state.scope, history.start, history.end, Reason.UNDATED),)
+    windows = [*_census(state, policy, now), *_cut(state.scope, _wanted(state, policy, history))]
     if is_large(state, policy):
-        windows = [*_census(state, policy, now), *windows, *_hints(state, policy, now)]
+        windows += _hints(state, policy, now)
     if closed_until < now:
         windows.append(Window(state.scope, closed_until, now, Reason.TAIL))
     return tuple(windows)
+
+
+def everything(scope: Scope, policy: Policy, now: datetime) -> tuple[Window, ...]:
+    """The whole history and the tail, whatever is known of them."""
+    return tuple(one for one in sync(ScopeState(scope), policy, now) if one.reason not in HINTS)
 
 
 def backfill(
     state: ScopeState, now: datetime, *, start: datetime, end: datetime, only_gaps: bool
 ) -> tuple[Window, ...]:
     """The interval asked for, up to now; with `only_gaps`, what of it was never proven."""
-    asked = [Interval(floor_ms(start), min(ceil_ms(end), floor_ms(now)))]
+    asked = [Interval(max(floor_ms(start), BEGINNING), min(ceil_ms(end), floor_ms(now)))]
     if only_gaps:
         asked = list(subtract(asked, state.proven))
     return tuple(_cut(state.scope, [(Reason.BACKFILL, asked)]))
 
 
-def whole(scope: Scope, policy: Policy, now: datetime, reason: Reason) -> Window | None:
-    """The whole closed history as one window; None where there is none yet."""
+def whole(scope: Scope, policy: Policy, now: datetime, total: int) -> Window | None:
+    """The whole history, where a census of `total` disagreed with what windows showed: without dates, unless that would
+    be too much at once. None where there is no history yet."""
     closed_until = floor_ms(now) - policy.settle
+    reason = Reason.UNDATED if total <= UNDATED_ROWS else Reason.DISAGREED
     return Window(scope, policy.history_start, closed_until, reason) if policy.history_start < closed_until else None
 
 
-def gaps(state: ScopeState, policy: Policy, last_started_at: datetime) -> tuple[Interval, ...]:
-    """What of the history was never proven, up to what the last `sync` should have proven: it began at
-    `last_started_at` (now, where none ever did). What came later is not late yet."""
-    until = max([floor_ms(last_started_at) - policy.settle, *(interval.end for interval in state.proven)])
+def gaps(state: ScopeState, policy: Policy, now: datetime) -> tuple[Interval, ...]:
+    """What of the history was never proven, up to what the last `sync` of the scope should have proven; all, where none
+    ever read it. What came later is not late yet."""
+    until = max([floor_ms(state.synced_at or now) - policy.settle, *(interval.end for interval in state.proven)])
     return subtract([Interval(policy.history_start, until)], state.proven)
 
 
 def is_large(state: ScopeState, policy: Policy) -> bool:
     """Whether the scope is too large to be read whole every night, so that only what is due is read."""
-    return bool(state.proven or state.unproven) and state.stored > policy.full_sweep_rows
+    return bool(state.proven or state.unproven) and _size(state) > policy.full_sweep_rows
+
+
+def _size(state: ScopeState) -> int:
+    """Campaigns of the scope: those stored, or about as many as the source lists where `keep` stores only some."""
+    return max(state.stored, state.listed)
 
 
 def _wanted(state: ScopeState, policy: Policy, history: Interval) -> list[tuple[Reason, Iterable[Interval]]]:
@@ -119,7 +133,7 @@ def _rolling_share(
     state: ScopeState, policy: Policy, history: Interval, taken: Iterable[Interval]
 ) -> tuple[Interval, ...]:
     """The part of the history whose proof is oldest: 1/`resweep_days` of the rows, and all that is older than that."""
-    share = ceil(state.stored / policy.resweep_days)
+    share = ceil(_size(state) / policy.resweep_days)
     taken, picked = list(taken), list[Interval]()
     for piece, read_at in sorted(state.proofs, key=lambda proof: (proof[1], proof[0])):
         overdue = history.end - read_at >= _DAY * policy.resweep_days
@@ -138,16 +152,33 @@ def _first_rows(interval: Interval, state: ScopeState, rows: int) -> Interval:
     """The beginning of an interval that holds about so many rows, cut at a midnight."""
     for day, count in state.density:
         if interval.start < day + _DAY and day < interval.end:
-            rows -= count
+            rows -= ceil(count * _scale(state))
             if rows <= 0:
                 return Interval(interval.start, min(day + _DAY, interval.end))
     return interval
 
 
+def _needs_no_dates(state: ScopeState, policy: Policy) -> bool:
+    """Whether one read without dates shows what windows cannot: the server filters another date than `createdAt`, or
+    none, or rows have no date."""
+    if not _is_all_stored(state, policy) or not (state.proven or state.unproven) or _size(state) > UNDATED_ROWS:
+        return False
+    if state.profile.filtered_date is FilteredDate.NEITHER:
+        return True
+    dateless = state.stored - sum(rows for _, rows in state.density)
+    return not is_large(state, policy) and (state.profile.filtered_date is FilteredDate.UPDATED or dateless > 0)
+
+
+def _is_all_stored(state: ScopeState, policy: Policy) -> bool:
+    """Whether what an undated request tells is what should be stored: no `keep`, no later start of the history."""
+    return state.profile.undated_works is not False and state.keep is None and policy.history_start <= BEGINNING
+
+
 def _census(state: ScopeState, policy: Policy, now: datetime) -> list[Window]:
-    """Where not everything is read, the total alone shows what no window shows."""
-    works = state.profile.undated_works is not False
-    return [Window(state.scope, policy.history_start, now, Reason.CENSUS)] if works else []
+    """The source's own total shows what no window shows."""
+    if not _is_all_stored(state, policy):
+        return []
+    return [Window(state.scope, policy.history_start, now, Reason.CENSUS)]
 
 
 def _hints(state: ScopeState, policy: Policy, now: datetime) -> list[Window]:
@@ -183,12 +214,14 @@ def _cut(scope: Scope, wanted: Iterable[tuple[Reason, Iterable[Interval]]]) -> l
 def price(window: Window, state: ScopeState, policy: Policy) -> Priced:
     """What a window will cost by its stored rows: one request where they fit a page that shows itself to be the last
     (see `etl.extract.proof`, L1), else its pages and a head. A change feed is priced as one page."""
-    if not state.proven and not state.unproven:
+    if (not state.proven and not state.unproven) or (state.listed and not state.density):
         return Priced(window, None)
     page = min(policy.page_size, state.profile.largest_page or policy.page_size)
     if window.reason in HINTS:
         return Priced(window, max(1, ceil(state.unfinished / page)) if window.reason is Reason.UNFINISHED else 1)
     rows = _rows_in(window.interval, state)
+    if window.reason is Reason.UNDATED:
+        return Priced(window, 2 * ceil(state.stored / page) + 1)  # two equal sweeps and a count (L4)
     return Priced(window, 1 if rows < min(page, state.profile.largest_page or 1) else ceil(rows / page) + 1)
 
 
@@ -207,10 +240,15 @@ def minutes(priced: Iterable[Priced], limits: Mapping[str, int]) -> float | None
 
 
 def _rows_in(interval: Interval, state: ScopeState) -> float:
-    """Stored rows created in the interval; a day that it cuts counts by the share of it."""
+    """Rows created in the interval, by the days of the stored ones; a day that it cuts counts by the share of it."""
     rows = 0.0
     for day, count in state.density:
         start, end = max(interval.start, day), min(interval.end, day + _DAY)
         if start < end:
             rows += count * ((end - start) / _DAY)
-    return rows
+    return rows * _scale(state)
+
+
+def _scale(state: ScopeState) -> float:
+    """How many rows the source lists for one that is stored."""
+    return _size(state) / state.stored if state.stored else 1.0

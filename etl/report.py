@@ -57,7 +57,11 @@ def judge(accounts: Sequence[AccountOutcome]) -> tuple[Verdict, int]:
 
 def _incomplete(account: AccountOutcome) -> bool:
     return account.end is not AccountEnd.DONE or any(
-        scope.rejects_waiting or scope.braked or scope.windows.get(State.UNPROVEN) or scope.windows.get(State.FAILED)
+        scope.rejects_waiting
+        or scope.braked
+        or scope.disagrees
+        or scope.windows.get(State.UNPROVEN)
+        or scope.windows.get(State.FAILED)
         for scope in account.scopes
     )
 

@@ -8,12 +8,14 @@ from __future__ import annotations
 import ipaddress
 import re
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, SecretStr
 
 from etl.model import BEGINNING, Channel
+
+T = TypeVar("T")
 
 # -- single values ----------------------------------------------------------------------------------------------------
 
@@ -21,6 +23,12 @@ from etl.model import BEGINNING, Channel
 def _no_flag(value: Any) -> Any:
     if isinstance(value, bool):
         raise ValueError  # noqa: TRY004  TypeError is not what pydantic listens for
+    return value
+
+
+def _word(value: str) -> str:
+    if not value or value != value.strip() or not value.isprintable():
+        raise ValueError
     return value
 
 
@@ -70,6 +78,12 @@ def _id(value: str) -> str:
     return value
 
 
+def _some(values: tuple[T, ...]) -> tuple[T, ...]:
+    if not values:
+        raise ValueError
+    return values
+
+
 def _once(channels: tuple[Channel, ...]) -> tuple[Channel, ...]:
     if not channels or len(set(channels)) < len(channels):
         raise ValueError
@@ -103,6 +117,8 @@ Seconds = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, le=3600, allow
 Host = Annotated[str, AfterValidator(_host)]
 Id = Annotated[str, AfterValidator(_id)]
 Printable = Annotated[str, Field(pattern=r"^[!-~]+$")]
+Word = Annotated[str, AfterValidator(_word)]
+Priority = Annotated[Whole, Field(ge=1, le=5)]
 
 _HOST = "a host such as https://platform.kore.ai; https, but for this machine"
 _SECONDS = "a number of seconds, above 0 and at most 3600"
@@ -151,6 +167,26 @@ class Auth(_Section):
     single_use_tokens: bool = Field(False, description=_FLAG)
 
 
+class KeepLists(_Section):
+    """What an account's `keep` may say; values of a list are alternatives, all lists given must agree."""
+
+    status: Annotated[tuple[Word, ...], AfterValidator(_some)] = Field(
+        (), description='a list of statuses such as ["Active"], not empty'
+    )
+    priority: Annotated[tuple[Priority, ...], AfterValidator(_some)] = Field(
+        (), description="a list of priorities, 1 to 5, not empty"
+    )
+    dialing_mode: Annotated[tuple[Word, ...], AfterValidator(_some)] = Field(
+        (), description='a list of dialing modes such as ["Preview"], not empty'
+    )
+
+
+def _says_something(keep: KeepLists) -> KeepLists:
+    if not keep.model_fields_set:
+        raise ValueError
+    return keep
+
+
 class Account(_Section):
     """One app of one account, as written; see `ResolvedAccount` for what holds."""
 
@@ -165,6 +201,9 @@ class Account(_Section):
     client_secret_file: str | None = Field(None, description=_FILE)
     requests_per_minute: Whole | None = Field(
         None, ge=0, le=100_000, description="a whole number between 0 and 100000; 0 means no limit"
+    )
+    keep: Annotated[KeepLists, AfterValidator(_says_something)] | None = Field(
+        None, description="a table with at least one of the lists status, priority and dialing_mode"
     )
 
 
@@ -200,3 +239,10 @@ class Warehouse(_Section):
     def password(self) -> str | None:
         """What `password_file` holds; None without one."""
         return None if self._password is None else self._password.get_secret_value()
+
+
+def allowed(model: type[BaseModel]) -> dict[str, str]:
+    """Key, dotted inside a table -> what is allowed there."""
+    keys = {field.alias or name: field.description or "" for name, field in model.model_fields.items()}
+    inside = KeepLists.model_fields.items() if model is Account else ()
+    return keys | {f"keep.{name}": field.description or "" for name, field in inside}

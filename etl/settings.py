@@ -20,9 +20,9 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 
 from etl.complaints import PREFIX, Keys, Place, complaint, unknown_variable, variable_of
 from etl.errors import ConfigError
-from etl.model import Channel, Scope
+from etl.model import Channel, Keep, Scope
 from etl.secret_file import read_secret
-from etl.sections import Account, Api, Auth, Sync, Warehouse
+from etl.sections import Account, Api, Auth, Sync, Warehouse, allowed
 
 _CONFIG = f"{PREFIX}CONFIG"
 _ACCOUNTS = f"{PREFIX}ACCOUNTS"
@@ -34,10 +34,7 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "sync": Sync,
     "warehouse": Warehouse,
 }
-_KEYS: Keys = {
-    section: {field.alias or name: field.description or "" for name, field in model.model_fields.items()}
-    for section, model in _SECTIONS.items()
-}
+_KEYS: Keys = {section: allowed(model) for section, model in _SECTIONS.items()}
 
 _VARIABLES = frozenset({_ACCOUNTS}) | {
     variable_of((section, key)) for section, keys in _KEYS.items() if section != "accounts" for key in keys
@@ -62,6 +59,8 @@ class ResolvedAccount:
     client_secret: SecretStr
     requests_per_minute: int
     """0 = no limit."""
+    keep: Keep
+    """Which campaigns are stored; `Keep()` = all of them."""
 
 
 class Settings(BaseSettings):
@@ -241,6 +240,7 @@ class _Reader:
                         if account.requests_per_minute is None
                         else account.requests_per_minute
                     ),
+                    keep=Keep() if account.keep is None else Keep(**account.keep.model_dump()),
                 )
             )
         return tuple(resolved)

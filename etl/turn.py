@@ -7,27 +7,28 @@ stored. All open tails come last: under a filter on `updatedAt` a row can move f
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
+from etl import census, keep
 from etl.errors import AccountFailed, AccountRefused, LeaseError, LeaseHeld
 from etl.model import (
+    HINTS,
     AccountEnd,
     AccountOutcome,
     Census,
-    Cost,
     Emit,
     FailedRead,
+    Keep,
     Loaded,
     Planned,
     Profile,
     Reason,
     Scope,
-    ScopeOutcome,
     ScopeState,
     Settled,
     Split,
@@ -39,6 +40,7 @@ from etl.model import (
     Window,
     WindowDone,
 )
+from etl.tally import Tally
 
 FAILURES_IN_A_ROW = 3
 """After so many failed windows in a row an account's turn is over: what is left stays a gap for the next run."""
@@ -66,17 +68,33 @@ class Warehouse(Protocol[L]):
         self, account_id: str, *, seconds: float, wait_seconds: float = 0, emit: Emit | None = None
     ) -> AbstractAsyncContextManager[L]: ...
 
-    async def scope_state(self, scope: Scope) -> ScopeState: ...
+    async def scope_state(self, scope: Scope, keep: str | None = None) -> ScopeState: ...
 
     async def store(
-        self, lease: L, run_id: str, sweep: Sweep, *, app_rank: Mapping[str, int], rewrite: bool = False
+        self,
+        lease: L,
+        run_id: str,
+        sweep: Sweep,
+        *,
+        app_rank: Mapping[str, int],
+        rewrite: bool = False,
+        keep: str | None = None,
     ) -> Loaded: ...
 
-    async def store_failure(self, lease: L, run_id: str, failed: FailedRead) -> None: ...
+    async def store_failure(self, lease: L, run_id: str, failed: FailedRead, *, keep: str | None = None) -> None: ...
 
-    async def settle(self, lease: L, run_id: str, scope: Scope, absent: frozenset[str], *, accept: bool) -> Settled: ...
+    async def settle(
+        self,
+        lease: L,
+        run_id: str,
+        scope: Scope,
+        absent: frozenset[str],
+        *,
+        accept: bool,
+        unwanted: frozenset[str] = frozenset(),
+    ) -> Settled: ...
 
-    async def stock(self, scope: Scope, created_before: datetime) -> Stock: ...
+    async def stock(self, scope: Scope, counted_at: datetime, absent: frozenset[str]) -> Stock: ...
 
     async def rejects_waiting(self, scope: Scope) -> int: ...
 
@@ -89,6 +107,8 @@ class Job:
 
     account_id: str
     sources: Mapping[Scope, Source]
+    keeps: Mapping[Scope, Keep] = field(default_factory=dict)
+    """Which campaigns are stored; scopes that are not named store everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +118,8 @@ class Order:
     verb: Verb
     plan: Callable[[ScopeState, datetime], tuple[Window, ...]]
     version: str
-    whole: Callable[[Scope, datetime], Window | None]
-    """The window to read where a census disagreed."""
+    whole: Callable[[Scope, datetime, int], Window | None]
+    """The window to read where a census disagreed, by the total that it counted; None = nothing."""
     lease_seconds: float
     wait_seconds: float = 0
     rewrite: bool = False
@@ -114,7 +134,7 @@ class Account(Generic[L]):
     ) -> None:
         self._job, self._warehouse, self._order = job, warehouse, order
         self._run_id, self._started_at, self._emit = run_id, started_at, emit
-        self._tallies = {scope: _Tally(scope) for scope in job.sources}
+        self._tallies = {scope: Tally(scope, job.keeps.get(scope, Keep())) for scope in job.sources}
         self._turns = {scope.app_id: _Turn() for scope in job.sources}
         self._app_rank = {app_id: rank for rank, app_id in enumerate(self._turns)}
         self._waiting: deque[Window] = deque()
@@ -150,24 +170,23 @@ class Account(Generic[L]):
     async def _plan(self) -> None:
         tails: list[Window] = []
         for scope, tally in self._tallies.items():
-            state = await self._warehouse.scope_state(scope)
+            state = await self._warehouse.scope_state(scope, keep.text(tally.keep))
             tally.profile = tally.stored_profile = state.profile
             windows = self._order.plan(state, self._started_at)
             self._waiting += [window for window in windows if window.reason is not Reason.TAIL]
             tails += [window for window in windows if window.reason is Reason.TAIL]
+            if any(window.reason in HINTS for window in windows):
+                tally.shown = set()
             self._emit(Planned(scope, len(windows)))
         self._waiting += tails
 
     async def _read_and_store(self, lease: L) -> None:
         """Store each window while the next one is read."""
+        reads = self._reads()
         storing: asyncio.Task[None] | None = None
         try:
-            async for read in self._reads():
-                if storing is not None:
-                    await storing
+            while (read := await _beside(storing, reads)) is not None:
                 storing = asyncio.create_task(self._store(lease, read))
-            if storing is not None:
-                await storing
         finally:
             if storing is not None:  # when stopped, the window in hand is finished: it was read and is worth keeping
                 await asyncio.wait((storing,), timeout=FINISH_SECONDS)
@@ -201,54 +220,56 @@ class Account(Generic[L]):
                 yield read
 
     async def _store(self, lease: L, read: Sweep | FailedRead) -> None:
+        tally = self._tallies[read.window.scope]
+        filtered_by = keep.text(tally.keep)
         if isinstance(read, FailedRead):
-            await self._warehouse.store_failure(lease, self._run_id, read)
-            self._tallies[read.window.scope].states[State.FAILED] += 1
+            await self._warehouse.store_failure(lease, self._run_id, read, keep=filtered_by)
+            tally.states[State.FAILED] += 1
             self._emit(WindowDone(read.window, State.FAILED, 0, str(read.error)))
             return
+        sweep = keep.kept(tally.keep, read)
         loaded = await self._warehouse.store(
-            lease, self._run_id, read, app_rank=self._app_rank, rewrite=self._order.rewrite
+            lease, self._run_id, sweep, app_rank=self._app_rank, rewrite=self._order.rewrite, keep=filtered_by
         )
-        self._tallies[read.window.scope].stored(read, loaded)
+        tally.stored(sweep, loaded)
         self._emit(WindowDone(read.window, read.state, len(read.records), read.why))
 
     async def _disagreements(self) -> bool:
         """Whether a census speaks of campaigns that no window showed; their scopes' whole history then waits."""
         for scope, tally in self._tallies.items():
-            difference = await self._census_difference(tally)
-            window = self._order.whole(scope, self._started_at)
-            if difference in (0, tally.profile.census_difference) or window is None:
+            found = await self._difference(tally, known=tally.profile.census_difference)
+            if not found or tally.census is None or tally.census.total is None:
                 continue
-            counted = f"{abs(difference)} campaigns {'more' if difference > 0 else 'fewer'} than are stored"
-            tally.notes.append(f"the source counts {counted}: its whole history was read again")
-            self._waiting.append(window)
-            self._emit(Planned(scope, 1))
+            if self._turns[scope.app_id].end is not AccountEnd.DONE:
+                continue
+            window = self._order.whole(scope, self._started_at, tally.census.total)
+            if window is not None:
+                tally.read_again(window, census.sentence(found))
+                self._waiting.append(window)
+                self._emit(Planned(scope, 1))
         return bool(self._waiting)
 
-    async def _census_difference(self, tally: _Tally) -> int:
-        """How many campaigns more (or fewer) the source counted than are stored; 0 where nobody counted.
-
-        Rows that are missing may have been counted or not.
-        """
+    async def _difference(self, tally: Tally, *, known: int) -> int:
         if tally.census is None or tally.census.total is None:
             return 0
-        stock = await self._warehouse.stock(tally.scope, tally.census.taken_at)
-        fewest = stock.live - stock.missing - len(tally.absent)
-        return max(tally.census.total - stock.live, 0) + min(tally.census.total - fewest, 0)
+        absent = frozenset(tally.absent | tally.unwanted)
+        stock = await self._warehouse.stock(tally.scope, tally.census.taken_at, absent)
+        return census.difference(tally.census.total, stock, known)
 
     async def _explain(self) -> None:
-        """A difference that even a proven read of everything leaves is known from now on (rejected or shared rows)."""
         for tally in self._tallies.values():
-            if tally.notes and tally.all_proven:
-                difference = await self._census_difference(tally)
-                tally.profile = replace(tally.profile, census_difference=difference)
+            if tally.whole is not None:
+                tally.explain(await self._difference(tally, known=0))
 
     async def _close(self, lease: L) -> None:
         """What is known only at the end: who is gone, what was observed of the server, which records still wait."""
         for scope, tally in self._tallies.items():
-            accept = self._order.accept_deletions
+            tally.doubt()
+            absent, unwanted = frozenset(tally.absent - tally.unwanted), frozenset(tally.unwanted)
             tally.settle(
-                await self._warehouse.settle(lease, self._run_id, scope, frozenset(tally.absent), accept=accept)
+                await self._warehouse.settle(
+                    lease, self._run_id, scope, absent, unwanted=unwanted, accept=self._order.accept_deletions
+                )
             )
             if tally.profile != tally.stored_profile:
                 await self._warehouse.save_profile(lease, scope, tally.profile)
@@ -259,6 +280,26 @@ class Account(Generic[L]):
             turn.end = end
         for tally in self._tallies.values():
             tally.errors.append(message)
+
+
+async def _beside(
+    storing: asyncio.Task[None] | None, reads: AsyncIterator[Sweep | FailedRead]
+) -> Sweep | FailedRead | None:
+    """The next read, once the last one is stored too; given up at once where storing that one fails."""
+
+    async def read_on() -> Sweep | FailedRead | None:
+        return await anext(reads, None)
+
+    reading = asyncio.create_task(read_on())
+    try:
+        both = (reading,) if storing is None else (reading, storing)
+        await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
+        if storing is not None and storing.done():
+            storing.result()
+        return await reading
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
 
 
 @dataclass(slots=True)
@@ -279,59 +320,3 @@ class _Turn:
             self.end = AccountEnd.REFUSED
         elif isinstance(read.error, AccountFailed) or not self.answered or self.failures_in_a_row >= FAILURES_IN_A_ROW:
             self.end = AccountEnd.UNAVAILABLE
-
-
-@dataclass(slots=True)
-class _Tally:
-    """What has been done in one scope so far."""
-
-    scope: Scope
-    states: Counter[State] = field(default_factory=Counter)
-    source_total: int | None = None
-    seen: int = 0
-    loaded: Loaded = field(default_factory=Loaded)
-    cost: Cost = field(default_factory=Cost)
-    profile: Profile = field(default_factory=Profile)
-    stored_profile: Profile = field(default_factory=Profile)
-    census: Census | None = None
-    absent: set[str] = field(default_factory=set)
-    settled: Settled = field(default_factory=Settled)
-    rejects_waiting: int = 0
-    notes: list[str] = field(default_factory=list)
-    errors: list[str] = field(default_factory=list)
-
-    @property
-    def all_proven(self) -> bool:
-        return not (self.states[State.UNPROVEN] or self.states[State.FAILED])
-
-    def settle(self, settled: Settled) -> None:
-        self.settled = settled
-        if settled.brake is not None:
-            self.errors.append(settled.brake)
-
-    def stored(self, sweep: Sweep, loaded: Loaded) -> None:
-        self.states[sweep.state] += 1
-        self.seen += sweep.seen - sweep.beyond
-        if sweep.state is State.PROVEN and sweep.source_total is not None:
-            self.source_total = (self.source_total or 0) + sweep.source_total - sweep.beyond
-        self.loaded += replace(loaded, absent=frozenset())
-        self.absent |= loaded.absent
-        self.absent -= {record.campaign_id for record in sweep.records if record.campaign_id is not None}
-        if sweep.state is State.UNPROVEN and sweep.why is not None:
-            self.errors.append(sweep.why)
-
-    def outcome(self) -> ScopeOutcome:
-        return ScopeOutcome(
-            scope=self.scope,
-            windows=dict(self.states),
-            source_total=self.source_total,
-            seen=self.seen,
-            loaded=self.loaded,
-            cost=self.cost,
-            missing=self.settled.missing,
-            deleted=self.settled.deleted,
-            rejects_waiting=self.rejects_waiting,
-            braked=self.settled.brake is not None,
-            notes=tuple(self.notes),
-            error="; ".join(dict.fromkeys(self.errors)) or None,
-        )

@@ -11,6 +11,7 @@ MAY = {
     "errors": set(),
     "model": {"errors"},
     "intervals": {"model"},
+    "keep": {"model"},
     "plan": {"errors", "model", "intervals"},
     "transform": {"errors", "model", "values"},
     "values": {"errors", "model"},
@@ -22,7 +23,9 @@ MAY = {
     "example": set(),
     "extract": {"errors", "model", "extract"},
     "warehouse": {"errors", "model", "intervals", "warehouse"},
-    "turn": {"errors", "model"},
+    "census": {"model"},
+    "tally": {"census", "model"},
+    "turn": {"census", "errors", "model", "keep", "tally"},
     "pipeline": {"errors", "model", "report", "turn"},
     "sandbox": {"sandbox"},
 }

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from etl.model import (
     Cost,
     Emit,
     FailedRead,
+    Keep,
     Loaded,
     Profile,
     Proof,
@@ -101,9 +103,12 @@ class FakeWarehouse:
         self.store_error: Exception | None = None
         self.waiting = 0
         self.absent: frozenset[str] = frozenset()
+        self.unwanted: frozenset[str] = frozenset()
         self.settled: list[tuple[Scope, frozenset[str], bool]] = []
+        self.settled_unwanted: list[frozenset[str]] = []
+        self.keeps: list[str | None] = []
         self.verdict_on_absent = Settled()
-        self.stock_now = Stock(live=100, missing=0)
+        self.stock_now = Stock(live=100, sure=100)
 
     async def begin_run(self, verb: str, *, version: str, started_at: datetime) -> str:
         return "run-1"
@@ -119,26 +124,47 @@ class FakeWarehouse:
             raise LeaseHeld(f"Account {account_id} is held.")
         yield account_id
 
-    async def scope_state(self, scope: Scope) -> ScopeState:
-        return ScopeState(scope)
+    async def scope_state(self, scope: Scope, keep: str | None = None) -> ScopeState:
+        self.keeps.append(keep)
+        return ScopeState(scope, keep=keep)
 
     async def store(
-        self, lease: str, run_id: str, sweep: Sweep, *, app_rank: Mapping[str, int], rewrite: bool = False
+        self,
+        lease: str,
+        run_id: str,
+        sweep: Sweep,
+        *,
+        app_rank: Mapping[str, int],
+        rewrite: bool = False,
+        keep: str | None = None,
     ) -> Loaded:
         await asyncio.sleep(0)
         if self.store_error is not None:
             raise self.store_error
         self.stored.append(sweep)
-        return Loaded(inserted=9, absent=self.absent if sweep.state is State.PROVEN else frozenset())
+        self.keeps.append(keep)
+        absent = self.absent if sweep.state is State.PROVEN else frozenset[str]()
+        return Loaded(inserted=9, absent=absent, unwanted=self.unwanted & sweep.unwanted)
 
-    async def store_failure(self, lease: str, run_id: str, failed: FailedRead) -> None:
+    async def store_failure(self, lease: str, run_id: str, failed: FailedRead, *, keep: str | None = None) -> None:
         self.failures.append(failed)
+        self.keeps.append(keep)
 
-    async def settle(self, lease: str, run_id: str, scope: Scope, absent: frozenset[str], *, accept: bool) -> Settled:
+    async def settle(
+        self,
+        lease: str,
+        run_id: str,
+        scope: Scope,
+        absent: frozenset[str],
+        *,
+        accept: bool,
+        unwanted: frozenset[str] = frozenset(),
+    ) -> Settled:
         self.settled.append((scope, absent, accept))
+        self.settled_unwanted.append(unwanted)
         return self.verdict_on_absent
 
-    async def stock(self, scope: Scope, created_before: datetime) -> Stock:
+    async def stock(self, scope: Scope, counted_at: datetime, absent: frozenset[str]) -> Stock:
         return self.stock_now
 
     async def rejects_waiting(self, scope: Scope) -> int:
@@ -148,20 +174,21 @@ class FakeWarehouse:
         self.profiles[scope] = profile
 
 
-def whole(scope: Scope, now: datetime) -> Window:
-    return Window(scope, now - timedelta(days=900), now - timedelta(minutes=10), Reason.DISAGREED)
+def whole(scope: Scope, now: datetime, total: int) -> Window:
+    return Window(scope, now - timedelta(days=900), now - timedelta(minutes=10), Reason.UNDATED)
 
 
 async def run(
     warehouse: FakeWarehouse,
     *sources: tuple[Scope, FakeSource],
     plan: Callable[[ScopeState, datetime], tuple[Window, ...]] = windows_of,
+    keeps: Mapping[Scope, Keep] = MappingProxyType({}),
 ) -> RunOutcome:
     jobs: dict[str, dict[Scope, turn.Source]] = {}
     for scope, source in sources:
         jobs.setdefault(scope.account_id, {})[scope] = source
     return await pipeline.run(
-        [turn.Job(account_id, listings) for account_id, listings in jobs.items()],
+        [turn.Job(account_id, listings, keeps) for account_id, listings in jobs.items()],
         warehouse,
         turn.Order(verb=Verb.SYNC, plan=plan, whole=whole, version="test", lease_seconds=90),
         clock=lambda: NOW,
@@ -335,6 +362,41 @@ async def test_absent_rows_are_settled_once_per_scope_at_the_end() -> None:
     assert (outcome.scopes[0].missing, outcome.exit_code) == (1, 0)
 
 
+async def test_what_keep_leaves_out_is_not_stored_and_counts_as_read() -> None:
+    """Every line carries the filter; each scope has its own; `seen` and the source's total stay what they were."""
+    warehouse = FakeWarehouse()
+    records = (Campaign("in", "{}", "h", status="Active"), Campaign("out", "{}", "h", status="Ready"))
+
+    def answer(window: Window) -> Sweep | FailedRead:
+        if window.reason is Reason.TAIL:
+            return failed(window, WindowFailed("no"), answered=True)
+        return sweep(window, records=records)
+
+    keeps = {SMS: Keep(status=("Active",))}
+    outcome = await run(warehouse, (SMS, FakeSource(answer)), (VOICE, FakeSource(answer)), keeps=keeps)
+    stored = {one.window.scope: ([r.campaign_id for r in one.records], one.unwanted) for one in warehouse.stored}
+    assert stored == {SMS: (["in"], frozenset({"out"})), VOICE: (["in", "out"], frozenset())}
+    assert sorted(warehouse.keeps, key=str) == [None] * 4 + ['{"status": ["Active"]}'] * 4
+    sms, voice = outcome.scopes
+    assert (sms.seen, sms.source_total) == (voice.seen, voice.source_total) == (18, 18)
+
+
+async def test_the_later_read_says_whether_a_campaign_is_wanted() -> None:
+    """Unwanted in one window and wanted in a later one is wanted; absent from one and unwanted in another is there."""
+    warehouse = FakeWarehouse()
+    warehouse.absent = frozenset({"gone", "moved"})
+    warehouse.unwanted = frozenset({"moved", "back", "out"})
+    ready = [Campaign(one, "{}", "h", status="Ready") for one in ("moved", "back", "out", "never stored")]
+
+    def answer(window: Window) -> Sweep:
+        back = (Campaign("back", "{}", "h", status="Active"),)
+        return sweep(window, records=back if window.reason is Reason.TAIL else tuple(ready))
+
+    await run(warehouse, (SMS, FakeSource(answer)), keeps={SMS: Keep(status=("Active",))})
+    assert warehouse.settled == [(SMS, frozenset({"gone"}), False)]
+    assert warehouse.settled_unwanted == [frozenset({"moved", "out"})]
+
+
 async def test_a_brake_makes_exit_1_and_says_why() -> None:
     """A source that lost a third of its campaigns overnight is not believed by itself."""
     warehouse = FakeWarehouse()
@@ -354,24 +416,80 @@ def counting(total: int | None) -> Callable[[Window], Sweep | Split | Census | F
     return answer
 
 
-@pytest.mark.parametrize(("total", "missing"), [(100, 0), (97, 3), (99, 3), (None, 0)])
-async def test_a_census_that_agrees_changes_nothing(total: int | None, missing: int) -> None:
+@pytest.mark.parametrize(("total", "unsure"), [(100, 0), (97, 3), (99, 3), (None, 0)])
+async def test_a_census_that_agrees_changes_nothing(total: int | None, unsure: int) -> None:
     """Missing rows may have been counted or not."""
     warehouse = FakeWarehouse()
-    warehouse.stock_now = Stock(live=100, missing=missing)
+    warehouse.stock_now = Stock(live=100, sure=100 - unsure)
     source = FakeSource(counting(total))
     outcome = await run(warehouse, (SMS, source), plan=with_census)
     assert outcome.exit_code == 0
-    assert Reason.DISAGREED not in {window.reason for window in source.asked}
+    assert Reason.UNDATED not in {window.reason for window in source.asked}
 
 
 @pytest.mark.parametrize("total", [101, 96])
 async def test_a_census_that_disagrees_starts_the_whole_history_again(total: int) -> None:
     """It says so; what even that leaves is known from then on."""
     warehouse = FakeWarehouse()
-    warehouse.stock_now = Stock(live=100, missing=3)
+    warehouse.stock_now = Stock(live=100, sure=97)
     source = FakeSource(counting(total))
     outcome = await run(warehouse, (SMS, source), plan=with_census)
-    assert source.asked[-1].reason is Reason.DISAGREED
+    assert source.asked[-1].reason is Reason.UNDATED
     assert "its whole history was read again" in outcome.scopes[0].notes[0]
     assert warehouse.profiles[SMS].census_difference == (1 if total == 101 else -1)
+
+
+async def test_a_lost_lease_is_noticed_while_the_next_window_is_read() -> None:
+    """Another run has the account: its requests are not spent on a read that cannot be stored."""
+    warehouse = FakeWarehouse()
+    warehouse.store_error = LeaseLost("Another run took over.")
+
+    class Slow(FakeSource):
+        async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+            if self.asked:
+                await asyncio.wait_for(asyncio.Event().wait(), 30)
+            return await super().read(window, profile)
+
+    async with asyncio.timeout(5):
+        assert (await run(warehouse, (SMS, Slow()))).exit_code == 1
+
+
+async def test_a_store_under_way_is_finished_when_the_run_is_stopped() -> None:
+    """The window was read, and what is stored is stored whole."""
+    warehouse = FakeWarehouse()
+    storing = asyncio.Event()
+
+    class Patient(FakeWarehouse):
+        async def store(self, *arguments: Any, **options: Any) -> Loaded:
+            storing.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return await super().store(*arguments, **options)
+
+    warehouse = Patient()
+    one = lambda state, now: windows_of(state, now)[:1]
+    task = asyncio.create_task(run(warehouse, (SMS, FakeSource()), plan=one))
+    await storing.wait()
+    task.cancel()
+    with pytest.raises(pipeline.Stopped):
+        await task
+    assert len(warehouse.stored) == 1
+
+
+async def test_a_signal_after_the_last_window_changes_nothing() -> None:
+    """All was done: the run keeps the verdict it had earned."""
+    finishing = asyncio.Event()
+
+    class Finishing(FakeWarehouse):
+        async def finish_run(self, *arguments: Any, **options: Any) -> None:
+            finishing.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            await super().finish_run(*arguments, **options)
+
+    warehouse = Finishing()
+    task = asyncio.create_task(run(warehouse, (SMS, FakeSource())))
+    await finishing.wait()
+    task.cancel()
+    assert (await task).exit_code == 0
+    assert warehouse.finished == [(Verdict.COMPLETE, 0)]

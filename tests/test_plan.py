@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from etl import plan
 from etl.intervals import merge, subtract
-from etl.model import Channel, Interval, Profile, Reason, Scope, ScopeState, Window
+from etl.model import BEGINNING, HINTS, Channel, FilteredDate, Interval, Profile, Reason, Scope, ScopeState, Window
 
 SCOPE = Scope("acc", "st-app", Channel.SMS)
 START = datetime(2024, 1, 1, tzinfo=UTC)
@@ -26,6 +26,8 @@ POLICY = plan.Policy(
     page_size=100,
 )
 
+FROM_THE_BEGINNING = replace(POLICY, history_start=BEGINNING)
+
 
 def day(number: int) -> datetime:
     return START + timedelta(days=number)
@@ -37,6 +39,9 @@ def state(
     return ScopeState(SCOPE, stored=stored, proven=merge(proven or []), unproven=merge(unproven or []))
 
 
+KEEP = '{"priority": [5]}'
+
+
 def reasons(windows: tuple[Window, ...]) -> list[Reason]:
     return [window.reason for window in windows]
 
@@ -44,7 +49,7 @@ def reasons(windows: tuple[Window, ...]) -> list[Reason]:
 def test_a_scope_never_read_is_read_from_the_beginning_and_then_its_tail() -> None:
     """The first night: all history as one window, then the open tail."""
     windows = plan.sync(state(), POLICY, NOW)
-    assert [(w.start, w.end, w.reason) for w in windows] == [
+    assert [(w.start, w.end, w.reason) for w in windows if w.reason not in HINTS] == [
         (START, CLOSED, Reason.FIRST),
         (CLOSED, NOW, Reason.TAIL),
     ]
@@ -60,7 +65,7 @@ def test_a_large_account_is_read_by_gaps_unproven_windows_and_lookback() -> None
     """Above full_sweep_rows only what is due is read, oldest first, each instant once."""
     proven = [Interval(START, day(100)), Interval(day(110), CLOSED - timedelta(days=1))]
     windows = plan.sync(state(stored=5001, proven=proven, unproven=[Interval(day(105), day(110))]), POLICY, NOW)
-    assert [(w.start, w.end, w.reason) for w in windows if w.reason not in plan.HINTS] == [
+    assert [(w.start, w.end, w.reason) for w in windows if w.reason not in HINTS] == [
         (day(100), day(105), Reason.GAP),
         (day(105), day(110), Reason.UNPROVEN),
         (CLOSED - timedelta(days=30), CLOSED, Reason.LOOKBACK),
@@ -86,15 +91,57 @@ def planned(found: ScopeState, reason: Reason) -> list[tuple[datetime, datetime]
 
 def test_a_large_account_starts_with_a_census_and_ends_with_hints_and_the_tail() -> None:
     """One request for the total; then what is due; then what changed at any age; then what is new."""
-    found = reasons(plan.sync(large(unfinished=3), POLICY, NOW))
+    found = reasons(plan.sync(large(unfinished=3), FROM_THE_BEGINNING, NOW))
     assert found[0] is Reason.CENSUS
     assert found[-3:] == [Reason.UNFINISHED, Reason.FEED, Reason.TAIL]
+
+
+def small(**fields: Any) -> ScopeState:
+    """80 rows, proven."""
+    return large(**({"stored": 80, "density": ((day(3), 80),), "proven": (Interval(BEGINNING, day(800)),)} | fields))
+
+
+@pytest.mark.parametrize("found", [ScopeState(SCOPE), small()])
+def test_a_census_comes_first_wherever_all_is_stored(found: ScopeState) -> None:
+    """Even where the whole history is read: what has no date, or none that the server filters, shows only there."""
+    assert reasons(plan.sync(found, FROM_THE_BEGINNING, NOW))[0] is Reason.CENSUS
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        small(profile=Profile(filtered_date=FilteredDate.UPDATED)),
+        small(profile=Profile(filtered_date=FilteredDate.NEITHER)),
+        small(density=((day(3), 79),)),
+        large(stored=40000, profile=Profile(filtered_date=FilteredDate.NEITHER)),
+    ],
+)
+def test_where_dates_show_too_little_everything_is_read_without_them(found: ScopeState) -> None:
+    """One read for all there is, the tail included: the only one that can tell who is gone."""
+    windows = plan.sync(found, FROM_THE_BEGINNING, NOW)
+    assert [(w.start, w.end, w.reason) for w in windows] == [(BEGINNING, CLOSED, Reason.UNDATED)]
+    assert plan.price(windows[0], found, POLICY).requests == 2 * -(-found.stored // 100) + 1
+
+
+def test_a_read_without_dates_is_not_begun_where_it_does_not_work_or_is_too_much() -> None:
+    """Then windows do what they can."""
+    refused = small(profile=Profile(filtered_date=FilteredDate.UPDATED, undated_works=False))
+    huge = large(profile=Profile(filtered_date=FilteredDate.NEITHER))
+    for found in (refused, huge):
+        assert Reason.UNDATED not in reasons(plan.sync(found, FROM_THE_BEGINNING, NOW))
+
+
+@pytest.mark.parametrize(("total", "reason"), [(50_000, Reason.UNDATED), (50_001, Reason.DISAGREED)])
+def test_after_a_census_that_disagrees_the_whole_history_is_read(total: int, reason: Reason) -> None:
+    """Without dates, unless that would be too much at once."""
+    window = plan.whole(SCOPE, FROM_THE_BEGINNING, NOW, total)
+    assert window == Window(SCOPE, BEGINNING, CLOSED, reason)
 
 
 def test_hints_that_do_not_work_are_not_planned() -> None:
     """An observed refusal of undated or filtered requests is remembered."""
     profile = Profile(undated_works=False, status_filter_works=False)
-    assert not set(reasons(plan.sync(large(unfinished=3, profile=profile), POLICY, NOW))) & set(plan.HINTS)
+    assert not set(reasons(plan.sync(large(unfinished=3, profile=profile), POLICY, NOW))) & set(HINTS)
 
 
 def test_the_change_feed_reaches_back_to_the_last_one() -> None:
@@ -151,7 +198,7 @@ def test_a_night_never_overlaps_and_leaves_no_gap_behind(
     """Windows are disjoint, sorted, inside the history, and after them nothing before the tail is unproven."""
     before = state(stored=stored, proven=proven, unproven=unproven)
     windows = plan.sync(before, POLICY, NOW)
-    windows = tuple(w for w in windows if w.reason not in plan.HINTS)
+    windows = tuple(w for w in windows if w.reason not in HINTS)
     closed = [w.interval for w in windows if w.reason is not Reason.TAIL]
     assert all(a.end <= b.start for a, b in itertools.pairwise(windows))
     assert windows[-1].reason is Reason.TAIL
@@ -173,13 +220,20 @@ def test_a_backfill_of_gaps_leaves_proven_time_alone() -> None:
 
 def test_gaps_reach_up_to_what_the_last_run_should_have_proven() -> None:
     """A run that was killed half-way leaves a gap, although it recorded no window for it."""
-    found = plan.gaps(state(proven=[Interval(START, day(300))]), POLICY, last_started_at=NOW)
+    killed = replace(state(proven=[Interval(START, day(300))]), synced_at=NOW)
+    found = plan.gaps(killed, POLICY, NOW + timedelta(days=3))
     assert found == (Interval(day(300), CLOSED),)
 
 
 def test_time_after_the_last_run_is_no_gap() -> None:
     """Freshness is another matter than completeness."""
-    assert plan.gaps(state(proven=[Interval(START, CLOSED)]), POLICY, last_started_at=NOW) == ()
+    synced = replace(state(proven=[Interval(START, CLOSED)]), synced_at=NOW)
+    assert plan.gaps(synced, POLICY, NOW + timedelta(days=3)) == ()
+
+
+def test_a_scope_that_no_sync_has_read_is_a_gap_but_for_what_was_backfilled() -> None:
+    """Another account's run says nothing of it."""
+    assert plan.gaps(state(proven=[Interval(START, day(9))]), POLICY, NOW) == (Interval(day(9), CLOSED),)
 
 
 @pytest.mark.parametrize(("rows", "requests"), [(0, 1), (99, 1), (100, 2), (101, 3), (1000, 11)])
@@ -212,3 +266,31 @@ def test_a_night_is_as_long_as_its_busiest_account() -> None:
     ]
     assert plan.minutes(priced, {"acc": 50, "other": 50}) == 6.0
     assert plan.minutes(priced, {"acc": 50, "other": 0}) == 2.0
+
+
+def test_no_census_where_only_some_campaigns_are_stored() -> None:
+    """Its total would count what is not stored; hints come all the same."""
+    found = reasons(plan.sync(large(keep=KEEP, listed=60000), FROM_THE_BEGINNING, NOW))
+    assert Reason.CENSUS not in found
+    assert Reason.FEED in found
+    assert Reason.CENSUS in reasons(plan.sync(large(), FROM_THE_BEGINNING, NOW))
+    assert Reason.CENSUS not in reasons(plan.sync(large(), POLICY, NOW)), "older campaigns are not wanted"
+
+
+def test_a_scope_is_as_large_as_its_source_has_it() -> None:
+    """What `keep` leaves out is read and paid for all the same."""
+    few = {"stored": 800, "density": tuple((day(n), 1) for n in range(800)), "keep": KEEP}
+    assert reasons(plan.sync(large(**few), POLICY, NOW)) == [Reason.WHOLE, Reason.TAIL]
+    listed = large(**few, listed=56000)
+    assert plan.sync(listed, POLICY, NOW) == tuple(
+        window for window in plan.sync(large(), POLICY, NOW) if window.reason is not Reason.CENSUS
+    )
+    for window in plan.sync(large(), POLICY, NOW):
+        assert plan.price(window, listed, POLICY) == plan.price(window, large(), POLICY)
+
+
+def test_a_scope_with_nothing_stored_has_no_price_where_the_source_has_campaigns() -> None:
+    """Nobody knows when they were created."""
+    (window, *_) = plan.sync(large(stored=0, density=(), keep=KEEP, listed=900), POLICY, NOW)
+    assert plan.price(window, large(stored=0, density=(), keep=KEEP, listed=900), POLICY).requests is None
+    assert plan.price(window, large(stored=0, density=(), keep=KEEP), POLICY).requests == 1

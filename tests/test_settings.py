@@ -13,7 +13,7 @@ import pytest
 from etl import settings as settings_module
 from etl.errors import ConfigError
 from etl.example import example_config
-from etl.model import Channel
+from etl.model import Channel, Keep
 from etl.sections import Account, Api, Auth, Sync, Warehouse
 from etl.settings import Needs, Settings, find_config, load
 
@@ -353,6 +353,58 @@ def test_a_bad_account(folder: Path, line: str, named: str) -> None:
     assert problem.startswith(f"config.toml: [[accounts]] number 2 {named}")
 
 
+def test_keep_is_resolved(folder: Path) -> None:
+    """From the file, as a table of its own too, and from the environment; nothing is left out by default."""
+    block = '\n[[accounts]]\naccount_id = "a"\napp_id = "b"\n'
+    lists = 'keep = { status = ["Active"], priority = [4, 5], dialing_mode = ["Preview"] }\n'
+    first, second = loaded(folder, MINIMAL + block + lists).resolved_accounts()
+    assert (first.keep, second.keep) == (Keep(), Keep(("Active",), (4, 5), ("Preview",)))
+    _, dotted = loaded(folder, MINIMAL + block + "keep.priority = [1]\n").resolved_accounts()
+    assert dotted.keep == Keep(priority=(1,))
+    accounts = json.dumps([{"account_id": "a", "app_id": "b", "keep": {"status": ["Ready"]}}])
+    (given,) = loaded(folder, environ={"KORE_ETL_ACCOUNTS": accounts}).resolved_accounts()
+    assert given.keep == Keep(status=("Ready",))
+
+
+@pytest.mark.parametrize(
+    ("keep", "told"),
+    [
+        ("5", "keep = 5: must be a table with at least one of the lists status, priority and dialing_mode."),
+        ("{}", "keep: must be a table with at least one of the lists status, priority and dialing_mode."),
+        ("{ status = [] }", 'keep.status: must be a list of statuses such as ["Active"], not empty.'),
+        ('{ status = "Ready" }', 'keep.status = "Ready": must be a list of statuses such as ["Active"], not empty.'),
+        ("{ status = [5] }", 'keep.status = 5: must be a list of statuses such as ["Active"], not empty.'),
+        ('{ status = [""] }', 'keep.status = "": must be a list of statuses such as ["Active"], not empty.'),
+        (
+            '{ status = ["Ready "] }',
+            'keep.status = "Ready ": must be a list of statuses such as ["Active"], not empty.',
+        ),
+        ("{ priority = [] }", "keep.priority: must be a list of priorities, 1 to 5, not empty."),
+        ("{ priority = [0] }", "keep.priority = 0: must be a list of priorities, 1 to 5, not empty."),
+        ("{ priority = [6] }", "keep.priority = 6: must be a list of priorities, 1 to 5, not empty."),
+        ("{ priority = [true] }", "keep.priority = true: must be a list of priorities, 1 to 5, not empty."),
+        ("{ dialing_mode = [] }", 'keep.dialing_mode: must be a list of dialing modes such as ["Preview"], not empty.'),
+        ("{ statsu = [] }", "keep.statsu: unknown key; did you mean keep.status?"),
+        ("{ zzz = [] }", "keep.zzz: unknown key; known here: keep.status, keep.priority, keep.dialing_mode."),
+    ],
+)
+def test_a_bad_keep(folder: Path, keep: str, told: str) -> None:
+    """The sentence names the list; a list at the wrong place is told where it belongs."""
+    block = '\n[[accounts]]\naccount_id = "a"\napp_id = "b"\n'
+    assert problems(folder, f"{MINIMAL}{block}keep = {keep}\n") == [f"config.toml: [[accounts]] number 2 {told}"]
+    assert problems(folder, MINIMAL + block + 'status = ["Active"]\n') == [
+        "config.toml: [[accounts]] number 2 status: unknown key; did you mean keep.status?"
+    ]
+
+
+def test_a_bad_keep_in_the_environment(folder: Path) -> None:
+    """It is named as the JSON has it."""
+    accounts = json.dumps([{"account_id": "a", "app_id": "b", "keep": {"priority": [9], "modes": ["x"]}}])
+    first, second = problems(folder, environ={"KORE_ETL_ACCOUNTS": accounts})
+    assert first.startswith("KORE_ETL_ACCOUNTS[0].keep.priority = 9: must be")
+    assert second.startswith("KORE_ETL_ACCOUNTS[0].keep.modes: unknown key;")
+
+
 def test_missing_ids_are_told(folder: Path) -> None:
     """In the file and in the environment, each by its place."""
     assert problems(folder, MINIMAL + '\n[[accounts]]\naccount_id = "a"\n') == [
@@ -646,7 +698,9 @@ def test_the_example_loads(folder: Path) -> None:
         write_secret(folder / name, SECRET)
     settings = loaded(folder, EXAMPLE.read_text())
     assert (settings.api, settings.sync, settings.warehouse) == (Api(), Sync(), Warehouse())
-    assert loaded(folder, uncommented()).resolved_accounts()[0].requests_per_minute == 30
+    (account,) = loaded(folder, uncommented()).resolved_accounts()
+    assert account.requests_per_minute == 30
+    assert account.keep == Keep(("Active",), (4, 5), ("Preview",))
 
 
 def test_the_example_can_be_filled_in(folder: Path) -> None:

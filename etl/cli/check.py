@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-import functools
+import asyncio
+import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,13 +14,14 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.options import account_option, channel_option
-from etl.cli.output import Output, clean, number
-from etl.errors import AccountRefused, KoreEtlError, SourceError, WarehouseError
+from etl.cli.output import Output, clean, many, number
+from etl.errors import AccountFailed, AccountRefused, KoreEtlError, SourceError, WarehouseError
 
 if TYPE_CHECKING:
     from etl.extract.source import AccountSource
     from etl.model import Profile, Scope
     from etl.settings import ResolvedAccount, Settings
+    from etl.warehouse.address import Address
     from etl.warehouse.warehouse import Warehouse
 
 
@@ -27,6 +30,14 @@ OBSERVED = timedelta(days=30)
 
 CLOCK_OFF = 2.0
 """Seconds that the source's clock, told in whole seconds, may differ before it is worth a word."""
+
+ATTEMPTS = 2
+"""How often one request is tried: who checks waits for the answer, a run is more stubborn."""
+
+ACCOUNTS_AT_ONCE = 16
+
+WORTH_TELLING = 1.0
+"""Seconds from which on it is said how long a step took."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +67,12 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     settings = config.load(output, needs="source")
     chosen = config.chosen(settings, accounts, channel)
     listings = {account: config.scopes(account, channel) for account in chosen}
-    _print(output, Step("configuration", f"{len(chosen)} accounts, every setting is valid", 0.0, ok=True))
+    _print(output, Step("configuration", f"{many(len(chosen), 'account')}, every setting is valid", 0.0, ok=True))
     steps = signals.run(lambda _: _examine(settings, listings, lambda step: _print(output, step)))
     code = verdict(steps)
     output.document({"exit_code": code, "steps": [asdict(step) for step in steps]})
     output.say()
-    output.say("All is well: `kore-etl sync` can run." if code == 0 else "Mend what is marked above, then check again.")
+    output.say("All is well: `kore-etl sync` can run." if code == 0 else "Mend what failed above, then check again.")
     return code
 
 
@@ -83,32 +94,86 @@ async def _examine(
 ) -> list[Step]:
     from etl import bootstrap
 
-    steps: list[Step] = []
-
-    async def attempt(what: str, account_id: str | None, action: Callable[[], Awaitable[str]]) -> None:
-        steps.append(await _try(what, account_id, action))
-        show(steps[-1])
-
-    scopes = [scope for some in listings.values() for scope in some]
     profiles: dict[Scope, Profile] = {}
-    settle = bootstrap.plan_policy(settings).settle
 
     async def warehouse() -> str:
         async with bootstrap.warehouse(settings) as store:
-            said = await _schema(store)
+            said = await _schema(store, bootstrap.address(settings))
+        scopes = [scope for some in listings.values() for scope in some]
         profiles.update({state.scope: state.profile for state in await bootstrap.scope_states(settings, scopes)})
         return said
 
-    await attempt("warehouse", None, warehouse)
-    async with bootstrap.sources(settings, list(listings), lambda _: None) as sources:
-        for account, some in listings.items():
-            for scope in some:
-                await attempt(
-                    f"{account.name} {scope.channel.value}",
-                    account.account_id,
-                    functools.partial(_listing, sources[account], scope, profiles.get(scope), settle),
-                )
+    steps = [await _try("warehouse", None, warehouse)]
+    show(steps[0])
+    async with aclosing(_accounts(settings, listings, profiles)) as found:
+        async for step in found:
+            steps.append(step)
+            show(step)
     return steps
+
+
+async def _accounts(
+    settings: Settings, listings: Mapping[ResolvedAccount, Sequence[Scope]], profiles: Mapping[Scope, Profile]
+) -> AsyncGenerator[Step, None]:
+    """The accounts side by side; their steps in the configured order."""
+    from etl import bootstrap
+
+    settle = bootstrap.plan_policy(settings).settle
+    turns = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
+    async with bootstrap.sources(impatient(settings), list(listings), lambda _: None) as sources:
+
+        async def examine(account: ResolvedAccount) -> list[Step]:
+            async with turns:
+                return await _account(account, sources[account], listings[account], profiles, settle)
+
+        tasks = [asyncio.create_task(examine(account)) for account in listings]
+        try:
+            for task in tasks:
+                for step in await task:
+                    yield step
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def impatient(settings: Settings) -> Settings:
+    """The settings with few attempts and short waits, so that two attempts' time is about the longest it takes."""
+    longest = min(settings.api.max_wait_seconds, settings.api.attempt_timeout_seconds)
+    attempts = min(settings.api.max_attempts, ATTEMPTS)
+    api = settings.api.model_copy(update={"max_attempts": attempts, "max_wait_seconds": longest})
+    return settings.model_copy(update={"api": api})
+
+
+async def _account(
+    account: ResolvedAccount,
+    source: AccountSource,
+    scopes: Sequence[Scope],
+    profiles: Mapping[Scope, Profile],
+    settle: timedelta,
+) -> list[Step]:
+    """One account's channels; what is wrong with the account as a whole is asked and told once."""
+    steps: list[Step] = []
+    for scope in scopes:
+        what = f"{account.name} {scope.channel.value}"
+        if steps and steps[-1].trouble in ("refused", "unavailable"):
+            told = "not asked, it would fail as the one above"
+            steps.append(Step(what, told, 0.0, ok=False, account_id=account.account_id, trouble=steps[-1].trouble))
+            continue
+
+        async def listing(scope: Scope = scope) -> str:
+            return await _listing(source, scope, profiles.get(scope), settle)
+
+        steps.append(await _try(what, account.account_id, listing))
+    return steps
+
+
+KINDS = (
+    (AccountRefused, "refused"),
+    (AccountFailed, "unavailable"),
+    (WarehouseError, "warehouse"),
+    (SourceError, "source"),
+)
 
 
 async def _try(what: str, account_id: str | None, action: Callable[[], Awaitable[str]]) -> Step:
@@ -116,18 +181,35 @@ async def _try(what: str, account_id: str | None, action: Callable[[], Awaitable
     try:
         result, trouble = await action(), None
     except KoreEtlError as error:
-        kinds = ((AccountRefused, "refused"), (WarehouseError, "warehouse"), (SourceError, "source"))
-        result, trouble = str(error), next((name for kind, name in kinds if isinstance(error, kind)), "other")
+        result, trouble = str(error), next((name for kind, name in KINDS if isinstance(error, kind)), "other")
     return Step(what, result, time.perf_counter() - started, trouble is None, account_id, trouble)
 
 
-async def _schema(store: Warehouse) -> str:
+async def _schema(store: Warehouse, address: Address) -> str:
     from etl.warehouse.migrate import SchemaState
 
+    await asyncio.to_thread(try_file, address)
     if await store.schema_state() is SchemaState.EMPTY:
-        return "empty; the first sync creates the schema"
+        return f"{address.shown} is empty; the first sync creates the schema"
     await store.ready()
-    return "reachable, the schema is up to date"
+    return f"{address.shown} is reachable, the schema is up to date"
+
+
+def try_file(address: Address) -> None:
+    """Raise WarehouseError where a SQLite file cannot be written, or not be created. Leaves nothing behind."""
+    file = address.file
+    if file is None:
+        return
+    try:
+        if file.exists():
+            file.open("r+b").close()
+        with tempfile.TemporaryFile(dir=file.parent):  # SQLite writes its log beside the file
+            pass
+    except OSError as error:
+        what = f"The file {file}" if error.filename == str(file) else f"The folder {file.parent}"
+        raise WarehouseError(
+            f"{what} cannot be written: {error.strerror}. Make it writable, or name another place in [warehouse] url."
+        ) from error
 
 
 async def _listing(source: AccountSource, scope: Scope, known: Profile | None, settle: timedelta) -> str:
@@ -161,4 +243,9 @@ def observed(profile: Profile) -> str:
 
 def _print(output: Output, step: Step) -> None:
     mark = click.style("ok  ", fg="green") if step.ok else click.style("FAIL", fg="red")
-    output.say(f"{mark}  {clean(step.what)}: {clean(step.result)} ({step.seconds:.2f} s)")
+    took = f" ({step.seconds:.0f} s)" if step.seconds > WORTH_TELLING else ""
+    line = f"{mark}  {clean(step.what)}: {clean(step.result)}{took}"
+    if output.quiet and not step.ok:
+        output.complain(line)
+    else:
+        output.say(line)

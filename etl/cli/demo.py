@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import tempfile
+import re
+import shlex
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from etl.cli.output import Column, Output, number
+from etl.cli.program import program
 from etl.report import document
 
 if TYPE_CHECKING:
@@ -19,10 +21,15 @@ if TYPE_CHECKING:
     from etl.sandbox.catalogue import Catalogue
     from etl.settings import Settings
 
-DATABASE = Path("kore-etl-demo.db")
+FOLDER = Path("kore-etl-demo")
+DATABASE = "campaigns.db"
+
+OURS = re.compile(r"config\.toml|account-\d+\.secret|campaigns\.db(-wal|-shm)?")
+"""The files that a demo leaves in its folder."""
 
 QUERY = """\
-SELECT l.name AS contact_list, count(*) AS campaigns, sum(c.total_messages_sent) AS messages
+SELECT l.name AS contact_list, count(*) AS campaigns,
+  sum(c.total_messages_sent) AS messages
 FROM live_campaigns c
 JOIN campaign_contact_lists USING (campaign_id)
 JOIN contact_lists l USING (contact_list_id)
@@ -31,78 +38,83 @@ GROUP BY l.name ORDER BY messages DESC LIMIT 5"""
 
 @click.command("demo", short_help="Try it without an account.")
 @click.option(
-    "--db",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=f"A new SQLite file [default: {DATABASE}, replaced if it is there].",
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=FOLDER,
+    show_default=True,
+    help="Where its configuration and database go; an earlier demo there is replaced.",
 )
 @click.option("--accounts", type=click.IntRange(1, 100), default=3, show_default=True, help="How many accounts.")
 @click.option(
     "--campaigns", type=click.IntRange(1, 50_000), default=400, show_default=True, help="Per account and channel."
 )
 @click.pass_obj
-def command(output: Output, db: Path | None, accounts: int, campaigns: int) -> int:
-    """Start a sandbox of the Kore.ai API on this machine, sync it twice into SQLite, and show what came of it.
+def command(output: Output, folder: Path, accounts: int, campaigns: int) -> int:
+    """Start a sandbox of the Kore.ai API on this machine, sync two nights into SQLite, and show what came of it.
 
-    Between the two nights a campaign is added, one renamed and one loses a contact list: the second night finds exactly
-    these.
+    Between the nights one campaign is added, one is renamed and one loses its contact lists: the second night finds
+    exactly these.
     """
     from etl.cli import signals
     from etl.cli.sandbox import midnight
     from etl.sandbox.catalogue import build_catalogue
 
-    path = _database(db)
+    _prepare(folder)
     catalogue = build_catalogue(accounts=accounts, campaigns=campaigns, now=midnight())
-    nights = signals.run(lambda stop_code: _nights(output, catalogue, path, stop_code))
+    nights = signals.run(lambda stop_code: _nights(output, catalogue, folder, stop_code))
     code = max(night.exit_code for night in nights)
-    output.document({"exit_code": code, "database": str(path), "runs": [document(night) for night in nights]})
+    output.document({"exit_code": code, "folder": str(folder), "runs": [document(night) for night in nights]})
     if code == 0:
-        _look(output, path)
+        _look(output, folder)
     return code
 
 
-def _database(chosen: Path | None) -> Path:
-    """Where to load to: a new file. Only the demo's own file of an earlier try is replaced."""
-    if chosen is not None:
-        if chosen.exists():
-            raise click.UsageError(f"{chosen} exists already and is left as it is; name a new file with --db.")
-        return chosen
-    for suffix in ("", "-wal", "-shm"):
-        DATABASE.with_name(DATABASE.name + suffix).unlink(missing_ok=True)
-    return DATABASE
+def _prepare(folder: Path) -> None:
+    """Make the folder, and remove the files of an earlier demo. Raises a usage error where it is someone else's."""
+    from etl.cli.sandbox import refuse_foreign
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        refuse_foreign(folder)
+        files = list(folder.iterdir())
+        if files and (not (folder / "config.toml").exists() or not all(OURS.fullmatch(file.name) for file in files)):
+            raise click.UsageError(f"{folder} holds files that are not a demo's; name another with --folder.")
+        for file in files:
+            file.unlink()
+    except OSError as error:
+        raise click.UsageError(f"{folder} cannot be used: {error.strerror}; name another with --folder.") from error
 
 
 async def _nights(
-    output: Output, catalogue: Catalogue, path: Path, stop_code: Callable[[], int]
+    output: Output, catalogue: Catalogue, folder: Path, stop_code: Callable[[], int]
 ) -> tuple[RunOutcome, RunOutcome]:
-    from etl.cli.sandbox import write_config
+    from etl.cli.sandbox import in_folder, write_config
     from etl.sandbox.app import Sandbox
     from etl.settings import load
 
-    with tempfile.TemporaryDirectory(prefix="kore-etl-demo-") as folder:
-        async with Sandbox(catalogue) as sandbox:
-            file = write_config(Path(folder), sandbox.url, catalogue.accounts, f"sqlite:///{path}")
-            settings = load(file, {})
-            output.say(f"A sandbox of the Kore.ai API listens on {sandbox.url}. First night: everything is new.\n")
-            first = await _night(output, settings, stop_code)
-            output.say("\nA day passes: one campaign is added, one is renamed, one loses its contact lists.")
-            output.say("Second night: the whole copy is compared again, and only what changed is written.\n")
-            _a_day_passes(catalogue)
-            return first, await _night(output, settings, stop_code)
+    async with Sandbox(catalogue) as sandbox:
+        settings = load(write_config(folder, sandbox.url, catalogue.accounts, in_folder(folder, DATABASE)), {})
+        output.say(f"A sandbox of the Kore.ai API listens on {sandbox.url}.")
+        output.say("First night: everything is new.\n")
+        first = await _night(output, settings, stop_code)
+        output.say("\nA day passes: one campaign is added, one is renamed, one loses its contact lists.")
+        output.say("Second night: everything is compared again, only what changed is written.\n")
+        _a_day_passes(catalogue)
+        return first, await _night(output, settings, stop_code)
 
 
 async def _night(output: Output, settings: Settings, stop_code: Callable[[], int]) -> RunOutcome:
     from etl import bootstrap
-    from etl.cli.config import scopes
+    from etl.cli import config
     from etl.cli.progress import progress
     from etl.cli.running import show_tables
 
-    accounts = settings.resolved_accounts()
-    names = {scope: account.name for account in accounts for scope in scopes(account, None)}
+    names = config.names(settings)
     with progress(output, names) as emit:
         outcome = await bootstrap.execute(
             settings,
             bootstrap.sync_order(settings),
-            {account: scopes(account, None) for account in accounts},
+            {account: config.scopes(account, None) for account in settings.resolved_accounts()},
             emit=emit,
             stop_code=stop_code,
         )
@@ -119,17 +131,18 @@ def _a_day_passes(catalogue: Catalogue) -> None:
     catalogue.update(account_id, "sms", listed[-1]["id"], now=now, contactLists=[])
 
 
-def _look(output: Output, path: Path) -> None:
-    """A query to try, with its answer."""
+def _look(output: Output, folder: Path) -> None:
+    """A query to try, with its answer, and the verbs that look."""
     import sqlite3
 
+    path = folder / DATABASE
     with contextlib.closing(sqlite3.connect(path)) as database:
         rows = database.execute(QUERY).fetchall()
     output.say(f"\nThe warehouse is the file {path}. A query to try, and its answer:\n\n{QUERY};\n")
     columns = [Column("contact_list"), Column("campaigns", number=True), Column("messages", number=True)]
     output.table(columns, [(name, number(campaigns), number(messages)) for name, campaigns, messages in rows])
-    output.say("\nLook further:")
-    environment = f"KORE_ETL_WAREHOUSE__URL=sqlite:///{path}"
-    output.say(f"  {environment} kore-etl status    how fresh and complete it is")
-    output.say(f"  {environment} kore-etl runs      the ledger of both nights")
-    output.say("  kore-etl init                    set up your own account")
+    config = shlex.quote(str(folder / "config.toml"))
+    output.say("\nThe sandbox is gone, its copy stays. How fresh and complete it is, both nights,")
+    output.say("and how to set up your own account:\n")
+    for rest in (f"--config {config} status", f"--config {config} runs", "init"):
+        output.say(f"  {program()} {rest}")

@@ -41,6 +41,7 @@ Exit codes
   4  another run holds the lease
   5  the source could not be read at all
   6  the warehouse failed
+  70  a bug in this program
   130, 143  stopped by a signal after a clean stop
 
 \b
@@ -50,6 +51,11 @@ Start here
   kore-etl sync                     run it, every night
 """
 
+
+BUG = 70
+"""EX_SOFTWARE of sysexits.h."""
+
+HERE = Path(__file__).parent.parent
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 96}
 
@@ -85,11 +91,11 @@ def _nearest(word: str) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-@click.group(cls=Verbs, epilog=EPILOG, context_settings=SETTINGS)
+@click.group(cls=Verbs, invoke_without_command=True, epilog=EPILOG, context_settings=SETTINGS)
 @click.option("--config", type=click.Path(path_type=Path), help="The configuration file.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout, nothing else there.")
-@click.option("--quiet", "-q", is_flag=True, help="Print nothing on success.")
-@click.option("--verbose", "-v", is_flag=True, help="Log every window and wait; show tracebacks.")
+@click.option("--quiet", "-q", is_flag=True, help="Runs and checks print nothing on success.")
+@click.option("--verbose", "-v", is_flag=True, help="Log every window and wait; show a bug's traceback.")
 @click.option("--log-format", type=click.Choice(["text", "json"]), default="text", help="How log lines on stderr look.")
 @click.version_option(__version__, prog_name="kore-etl")
 @click.pass_context
@@ -100,6 +106,11 @@ def cli(ctx: click.Context, config: Path | None, as_json: bool, quiet: bool, ver
     the verb: kore-etl --json sync
     """
     ctx.obj = Output(config=config, as_json=as_json, quiet=quiet, verbose=verbose, log_format=log_format)
+    if ctx.invoked_subcommand is None:
+        if as_json:
+            ctx.fail("Name a verb; `kore-etl --help` lists them.")
+        click.echo(ctx.get_help(), err=True)
+        ctx.exit(2)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -114,7 +125,22 @@ def run(argv: Sequence[str]) -> int:
     except KoreEtlError as error:
         problems = list(error.problems) if isinstance(error, ConfigError) else [str(error)]
         return _fail(exit_code(error), problems, as_json=as_json)
+    except Exception as error:  # noqa: BLE001  the last line of defence: a bug must end in a sentence as well
+        return _bug(error, as_json=as_json, verbose=bool({"-v", "--verbose"} & set(argv)))
     return result if isinstance(result, int) else 0
+
+
+def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
+    """Its message may hold anything, so only where it happened is told, unless the traceback is asked for."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)] or frames
+    place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
+    if verbose:
+        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+    remedy = "please report it" if verbose else "run again with --verbose for the traceback, and report it"
+    return _fail(BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
 
 
 def exit_code(error: KoreEtlError) -> int:

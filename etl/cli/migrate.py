@@ -13,6 +13,7 @@ def command(output: Output) -> int:
     """Create the warehouse's tables and views, or upgrade them. Safe when several start at once."""
     from etl import bootstrap
     from etl.cli import config, signals
+    from etl.cli.reading import where
 
     settings = config.load(output, needs="warehouse")
 
@@ -24,7 +25,7 @@ def command(output: Output) -> int:
     before, after = signals.run(migrate)
     output.document({"exit_code": 0, "before": before, "after": after})
     if before == after:
-        output.say(f"The schema is up to date ({after}).")
+        output.say(f"The schema of {where(settings)} is up to date ({after}).")
     else:
-        output.say(f"The schema is now {after} (before: {before or 'empty'}).")
+        output.say(f"The schema of {where(settings)} is now {after} (before: {before or 'empty'}).")
     return 0

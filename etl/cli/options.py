@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import click
 
 CHANNELS = ("sms", "voice")
+
+LOOKS_LIKE_A_DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?)?$")
 
 
 class Instant(click.ParamType[datetime]):
@@ -22,7 +25,24 @@ class Instant(click.ParamType[datetime]):
             instant = datetime.fromisoformat(value)
             return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
         except (ValueError, OverflowError):
+            if LOOKS_LIKE_A_DATE.match(value):
+                self.fail(f"'{value}': there is no such day or time.", param, ctx)
             self.fail(f"'{value}' is not an ISO 8601 date, such as 2026-01-31 or 2026-01-31T12:00:00Z.", param, ctx)
+
+
+class Seconds(click.ParamType[float]):
+    """A length of time, 0 or more."""
+
+    name = "seconds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = -1.0
+        if not 0 <= seconds < float("inf"):
+            self.fail(f"'{value}' is not a number of seconds, 0 or more.", param, ctx)
+        return seconds
 
 
 account_option = click.option(
@@ -31,7 +51,7 @@ account_option = click.option(
 channel_option = click.option("--channel", type=click.Choice(CHANNELS), help="Only this channel.")
 wait_option = click.option(
     "--wait",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     default=0,
     metavar="SECONDS",
     help="Wait so long for an account that another run holds.",

@@ -3,31 +3,45 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import unicodedata
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from etl.model import Interval, Scope
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 _UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"  # harmless, and parts of many an emoji and name
 
 
+SHORTEST = 8
+"""Cells that are left of a column that is cut short."""
+
+BETWEEN = 2
+"""Blank cells between two columns."""
+
+
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A table column: its heading, and whether it holds numbers (right-aligned)."""
+    """A table column and what may happen to it where the terminal is narrow; numbers and words are never cut."""
 
     name: str
     number: bool = False
+    """Right-aligned."""
+    cuts: bool = False
+    """A name from outside: cut short with an ellipsis."""
+    wraps: bool = False
+    """Prose: goes on in the next line, between words."""
+    spare: bool = False
+    """Left out, from the right, before anything is cut."""
+    hides: bool = False
+    """Left out where it has nothing to say: only zeros, dashes and blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +57,7 @@ class Output:
     @property
     def live(self) -> bool:
         """Whether a person is watching: a moving progress display makes sense."""
-        return sys.stderr.isatty() and not (self.quiet or self.as_json or self.log_format == "json")
+        return sys.stderr.isatty() and not (self.quiet or self.as_json or self.verbose or self.log_format == "json")
 
     def document(self, document: Mapping[str, Any]) -> None:
         """The one JSON document, where `--json` asks for it."""
@@ -59,31 +73,70 @@ class Output:
         """A line that must be seen even under --quiet, on stderr."""
         click.echo(text, err=True)
 
-    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]], *, title: str | None = None) -> None:
-        """A table that fits the terminal; numbers right-aligned; text from outside made harmless."""
+    def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
+        """A table that fits the terminal, elsewhere as wide as it is; text from outside made harmless."""
         if self.as_json or self.quiet:
             return
         from rich import box
+        from rich.console import Console
         from rich.table import Table
         from rich.text import Text
 
-        table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False, show_edge=False)
-        for column in columns:
+        cells = [[clean(cell) for cell in row] for row in rows]
+        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        fitted, cells = fit(columns, cells, room)
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, BETWEEN - 1, 0, 0))
+        for column, width in fitted:
             table.add_column(
                 column.name,
                 justify="right" if column.number else "left",
-                no_wrap=column.number,
-                overflow="fold",
+                width=width,
+                no_wrap=not column.wraps,
+                overflow="fold" if column.wraps else "ellipsis",
                 header_style="bold",
             )
-        for row in rows:
-            table.add_row(*(Text(clean(cell)) for cell in row))
-        self._console().print(table)
+        for row in cells:
+            table.add_row(*map(Text, row))
+        # A table that cannot be made narrow enough is folded by the terminal: nothing is lost.
+        needed = sum(width + BETWEEN for _, width in fitted)
+        Console(file=sys.stdout, highlight=False, width=max(needed, room or 0)).print(table)
 
-    def _console(self) -> Console:
-        from rich.console import Console
+    def answering(self) -> Output:
+        """For the verbs that only look: what was asked for is printed, --quiet or not."""
+        return replace(self, quiet=False)
 
-        return Console(file=sys.stdout, highlight=False, width=None if sys.stdout.isatty() else 100)
+
+def fit(
+    columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int | None
+) -> tuple[list[tuple[Column, int]], list[list[str]]]:
+    """The columns to show, each with its width in cells, and their rows; `room` None = as wide as they are."""
+    from rich.cells import cell_len
+
+    shown = [
+        (column, max(map(cell_len, (column.name, *each))), each)
+        for column, each in zip(columns, _turned(rows, len(columns)), strict=True)
+        if not (column.hides and all(cell.strip("+-0 ") == "" for cell in each))
+    ]
+
+    def excess() -> int:
+        return 0 if room is None else sum(width + BETWEEN for _, width, _ in shown) - BETWEEN - room
+
+    while excess() > 0 and (spare := [number for number, (column, *_) in enumerate(shown) if column.spare]):
+        del shown[spare[-1]]
+    for number, (column, width, each) in enumerate(shown):
+        if excess() > 0 and (column.cuts or column.wraps):
+            least = max(cell_len(column.name), SHORTEST, _longest_word(each) if column.wraps else 0)
+            shown[number] = (column, max(min(width, least), width - excess()), each)
+    kept = [[each[row] for _, _, each in shown] for row in range(len(rows))]
+    return [(column, width) for column, width, _ in shown], kept
+
+
+def _turned(rows: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
+    return [[row[number] for row in rows] for number in range(columns)]
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    return min(max((len(word) for cell in cells for word in cell.split()), default=0), 24)
 
 
 def clean(text: str) -> str:
@@ -96,8 +149,8 @@ def _steers(character: str) -> bool:
 
 
 def when(instant: datetime | None) -> str:
-    """An instant in the reader's own time zone, to the minute, with the zone."""
-    return "never" if instant is None else instant.astimezone().strftime("%Y-%m-%d %H:%M %Z")
+    """An instant in UTC, as windows are cut, to the minute; a heading or the sentence around it says so."""
+    return "never" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def ago(age: timedelta) -> str:
@@ -112,6 +165,11 @@ def ago(age: timedelta) -> str:
 def number(count: float | None) -> str:
     """A count with thousands separators; a dash where there is none."""
     return "-" if count is None else f"{count:,.0f}"
+
+
+def many(count: float, noun: str) -> str:
+    """A count and what is counted: "1 account", "2 accounts"."""
+    return f"{number(count)} {noun}" + ("" if count == 1 else "s")
 
 
 def plain(value: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How the verbs that only look read the warehouse: it must be there and current, or is empty."""
+"""How the verbs that only look read the warehouse: it must be there and current, or is empty, and they say which."""
 
 from __future__ import annotations
 
@@ -26,3 +26,15 @@ def read(settings: Settings, query: Callable[[Warehouse], Coroutine[Any, Any, T]
             return await query(store)
 
     return signals.run(ask)
+
+
+def where(settings: Settings) -> str:
+    """The warehouse's address without a password."""
+    return bootstrap.address(settings).shown
+
+
+def nothing_read(settings: Settings) -> str:
+    """The sentence for a warehouse that holds no run."""
+    place = bootstrap.address(settings)
+    missing = f": the file {place.file} does not exist" if place.file is not None and not place.file.exists() else ""
+    return f"Nothing was ever read into {place.shown}{missing}."

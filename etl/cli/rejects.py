@@ -1,7 +1,8 @@
-"""`kore-etl rejects`: the quarantine of records and fields that could not be stored."""
+"""`kore-etl rejects`: records and fields that could not be stored."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ import click
 from etl.cli.output import Column, Output, number, plain, when
 
 if TYPE_CHECKING:
+    from etl.model import Scope
     from etl.warehouse.reading import RejectLine
 
 
@@ -19,24 +21,24 @@ if TYPE_CHECKING:
 @click.option("--show-raw", is_flag=True, help="Also show the records' text: personal data.")
 @click.pass_context
 def command(ctx: click.Context, limit: int, show_raw: bool) -> int:
-    """List what waits in quarantine: wholly rejected records, and fields (`field:NAME`) that were stored empty.
+    """List what was rejected and waits: whole records, and fields (`field:NAME`) that were stored empty.
 
     A rejected record makes every run exit 1 until it is gone from the source or acknowledged; a bad field never does.
     """
     if ctx.invoked_subcommand is not None:
         return 0
     from etl.cli import config
-    from etl.cli.reading import read
+    from etl.cli.reading import nothing_read, read
 
-    output: Output = ctx.obj
-    lines = read(config.load(output, "warehouse"), lambda store: store.rejects(limit=limit), empty=())
-    output.document({"exit_code": 0, "rejects": [_document(line, show_raw=show_raw) for line in lines]})
+    output: Output = ctx.obj.answering()
+    settings = config.load(output, "warehouse")
+    lines = read(settings, lambda store: store.rejects(limit=limit), empty=None)
+    output.document({"exit_code": 0, "rejects": [_document(line, show_raw=show_raw) for line in lines or ()]})
     if not lines:
-        output.say("Nothing waits in quarantine.")
+        output.say(nothing_read(settings) if lines is None else "Nothing rejected waits.")
         return 0
-    names = ("Id", "Account", "Channel", "Campaign", "Reason", "Times", "Last seen")
-    columns = [Column(name, number=name in ("Id", "Times")) for name in names]
-    output.table(columns, [_row(line) for line in lines])
+    names = config.names(settings)
+    output.table(COLUMNS, [_row(line, names) for line in lines])
     if show_raw:
         for line in lines:
             output.table([Column(f"Text of {line.rejected_id}")], [(line.raw,)])
@@ -45,7 +47,7 @@ def command(ctx: click.Context, limit: int, show_raw: bool) -> int:
     return 0
 
 
-@command.command("ack")
+@command.command("ack", short_help="Silence rejected records that are known.")
 @click.argument("rejected_ids", metavar="ID...", nargs=-1, type=int)
 @click.option("--all", "everything", is_flag=True, help="Everything that waits now.")
 @click.pass_obj
@@ -57,14 +59,20 @@ def ack(output: Output, rejected_ids: tuple[int, ...], everything: bool) -> int:
     from etl.cli.reading import read
     from etl.warehouse.warehouse import Warehouse
 
-    async def acknowledge(store: Warehouse) -> int:
-        waiting = [line.rejected_id for line in await store.rejects(limit=ALL)]
-        return await store.acknowledge_rejects(waiting if everything else rejected_ids)
+    async def acknowledge(store: Warehouse) -> tuple[int, set[int]]:
+        waiting = {line.rejected_id for line in await store.rejects(limit=ALL)}
+        chosen = waiting if everything else waiting.intersection(rejected_ids)
+        return await store.acknowledge_rejects(sorted(chosen)), set(rejected_ids) - waiting
 
-    count = read(config.load(output, "warehouse"), acknowledge, empty=0)
-    output.document({"exit_code": 0, "acknowledged": count})
+    settings = config.load(output, "warehouse")
+    count, unknown = read(settings, acknowledge, empty=(0, set(rejected_ids)))
+    errors = [f"No rejected record {one} waits; `kore-etl rejects` lists them." for one in sorted(unknown)]
+    code = 1 if errors else 0
+    output.document({"exit_code": code, "acknowledged": count} | ({"errors": errors} if errors else {}))
+    for error in errors:
+        output.complain(f"kore-etl: {error}")
     output.say(f"{number(count)} acknowledged.")
-    return 0
+    return code
 
 
 ALL = 100_000
@@ -75,11 +83,22 @@ def _document(line: RejectLine, *, show_raw: bool) -> dict[str, object]:
     return {name: value for name, value in plain(line).items() if show_raw or name != "raw"}
 
 
-def _row(line: RejectLine) -> tuple[str, ...]:
+COLUMNS = (
+    Column("Id", number=True),
+    Column("Account", cuts=True),
+    Column("Channel"),
+    Column("Campaign", cuts=True),
+    Column("Reason", wraps=True),
+    Column("Times", number=True, spare=True),
+    Column("Last seen (UTC)"),
+)
+
+
+def _row(line: RejectLine, names: Mapping[Scope, str]) -> tuple[str, ...]:
     reason = line.reason if line.detail is None else f"{line.reason} ({line.detail})"
     return (
         str(line.rejected_id),
-        line.scope.account_id,
+        names.get(line.scope, line.scope.account_id),
         line.scope.channel.value,
         line.campaign_id or "-",
         reason,

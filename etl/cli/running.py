@@ -6,23 +6,42 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from etl import bootstrap, report
 from etl.cli import config, signals
-from etl.cli.output import Column, Output, ago, clean, number
+from etl.cli.output import Column, Output, ago, clean, many, number
 from etl.cli.progress import progress
-from etl.model import RunOutcome, Scope, ScopeOutcome, State, Verdict
+from etl.model import RunOutcome, Scope, ScopeOutcome, State, Verb, Verdict
 from etl.pipeline import Stopped
 from etl.settings import Settings
 from etl.turn import Order
 
 SENTENCES = {
     Verdict.COMPLETE: "Complete: every window read is proven and stored.",
-    Verdict.INCOMPLETE: "Incomplete: see the lines marked above. What failed or is unproven is read again by the next "
-    "`kore-etl sync`; `kore-etl gaps` lists it.",
+    Verdict.INCOMPLETE: "Incomplete: see the lines with a state above. What failed or is unproven is read again by "
+    "the next `kore-etl sync`; `kore-etl gaps` lists it.",
     Verdict.REFUSED: "Refused: no account accepted the credentials. `kore-etl check` shows what to mend.",
     Verdict.UNREADABLE: "Unreadable: the source could not be read at all; nothing was changed. "
     "`kore-etl check` shows why.",
     Verdict.HELD: "Held: another run has the accounts marked above. Run again later, or with --wait SECONDS.",
-    Verdict.STOPPED: "Stopped by a signal. What was stored stays; the next run goes on from there.",
+    Verdict.STOPPED: "Stopped by a signal. Finished windows are stored, rows of unfinished windows were not stored; "
+    "the next run goes on from there.",
 }
+
+NOTHING_DUE = {
+    Verb.SYNC: "Nothing was due; nothing was read.",
+    Verb.BACKFILL: "No gaps in that interval; nothing was read.",
+}
+
+COLUMNS = (
+    Column("Account", cuts=True),
+    Column("Channel"),
+    Column("State", hides=True),
+    Column("Proven", number=True),
+    Column("Seen", number=True),
+    Column("New", number=True),
+    Column("Changed", number=True),
+    Column("Links", number=True, spare=True, hides=True),
+    Column("Rejected", number=True, hides=True),
+    Column("Requests", number=True),
+)
 
 
 def execute(output: Output, order: Callable[[Settings], Order], account_ids: Sequence[str], channel: str | None) -> int:
@@ -57,46 +76,84 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
     """The outcome for a person: a line per scope, what went wrong, one sentence."""
     if output.as_json:
         return
-    headings = ("Account", "Channel", "Proven", "Seen", "New", "Changed", "Links", "Rejected", "Requests")
-    columns = [Column(name, number=name not in ("Account", "Channel")) for name in headings]
-    output.table(columns, [_row(scope, names) for scope in outcome.scopes])
+    totals, took = report.totals(outcome), ago(outcome.finished_at - outcome.started_at)
+    if outcome.verdict is Verdict.COMPLETE and not totals["windows"] and outcome.verb in NOTHING_DUE:
+        output.say(f"{NOTHING_DUE[outcome.verb]} Run {outcome.run_id}.")
+        return
+    output.table(COLUMNS, [_row(scope, outcome.verdict, names) for scope in outcome.scopes])
     output.say()
-    for scope in outcome.scopes:
-        for note in scope.notes:
-            output.say(f"{clean(names[scope.scope])} {scope.scope.channel.value}: {clean(note)}")
-    for trouble in _troubles(outcome, names):
+    for note in _grouped(outcome, names, _notes):
+        output.say(note)
+    for trouble in _grouped(outcome, names, _troubles):
         output.complain(trouble)
     say = output.complain if outcome.exit_code else output.say
     say(SENTENCES[outcome.verdict])
-    totals, took = report.totals(outcome), ago(outcome.finished_at - outcome.started_at)
+    tails = f" and {many(totals['open'], 'open tail')}" if totals["open"] else ""
     output.say(
-        f"{number(totals['seen'])} campaigns seen with {number(totals['requests'])} requests in {took}. "
-        f"Run {outcome.run_id}."
+        f"{many(totals['seen'], 'campaign')} seen in {many(totals['windows'] - totals['open'], 'window')}{tails}, "
+        f"with {many(totals['requests'], 'request')} in {took}."
     )
+    output.say(f"Run {outcome.run_id}.")
 
 
-def _troubles(outcome: RunOutcome, names: Mapping[Scope, str]) -> Iterator[str]:
+def _grouped(
+    outcome: RunOutcome, names: Mapping[Scope, str], sentences: Callable[[ScopeOutcome], Iterator[str]]
+) -> Iterator[str]:
+    """Each sentence once per account, with the channels it is about."""
+    channels: dict[tuple[str, str, str], list[str]] = {}
     for scope in outcome.scopes:
-        where = f"{clean(names[scope.scope])} {scope.scope.channel.value}"
-        if scope.error is not None:
-            yield f"{where}: {clean(scope.error)}"
-        if scope.rejects_waiting:
-            records = "1 record" if scope.rejects_waiting == 1 else f"{scope.rejects_waiting} records"
-            yield f"{where}: {records} could not be stored; `kore-etl rejects` shows why."
+        for sentence in sentences(scope):
+            key = (scope.scope.account_id, names[scope.scope], sentence)
+            channels.setdefault(key, []).append(scope.scope.channel.value)
+    for (_, name, sentence), about in channels.items():
+        yield f"{clean(name)} ({', '.join(dict.fromkeys(about))}): {clean(sentence)}"
 
 
-def _row(scope: ScopeOutcome, names: Mapping[Scope, str]) -> list[str]:
+def _notes(scope: ScopeOutcome) -> Iterator[str]:
+    yield from scope.notes
+
+
+def _troubles(scope: ScopeOutcome) -> Iterator[str]:
+    if scope.error is not None:
+        yield scope.error
+    if scope.rejects_waiting:
+        yield f"{many(scope.rejects_waiting, 'record')} could not be stored; `kore-etl rejects` shows why."
+
+
+UNREAD = {Verdict.REFUSED: "refused", Verdict.HELD: "held", Verdict.UNREADABLE: "no answer", Verdict.STOPPED: "stopped"}
+"""What an account that was not read has met, where it is the same for all of them."""
+
+
+def state(scope: ScopeOutcome, verdict: Verdict) -> str:
+    """One word for what is wrong with a scope, empty when nothing is: the worst of it."""
+    windows = scope.windows
+    if not windows.get(State.PROVEN) and not windows.get(State.OPEN) and not windows.get(State.UNPROVEN):
+        if scope.error is not None or verdict is Verdict.STOPPED:
+            return "failed" if windows.get(State.FAILED) else UNREAD.get(verdict, "not read")
+        return ""
+    if windows.get(State.FAILED):
+        return "failed"
+    if windows.get(State.UNPROVEN):
+        return "unproven"
+    if scope.rejects_waiting:
+        return "rejected"
+    return "see below" if scope.error is not None else ""
+
+
+def _row(scope: ScopeOutcome, verdict: Verdict, names: Mapping[Scope, str]) -> list[str]:
     windows = scope.windows
     closed = sum(count for state, count in windows.items() if state is not State.OPEN)
-    links = f"+{scope.loaded.links_added} -{scope.loaded.links_removed}"
+    added, removed = scope.loaded.links_added, scope.loaded.links_removed
+    links = " ".join(f"{sign}{number(count)}" for sign, count in (("+", added), ("-", removed)) if count)
     return [
         names[scope.scope],
         scope.scope.channel.value,
-        f"{windows.get(State.PROVEN, 0)}/{closed}",
+        state(scope, verdict),
+        f"{number(windows.get(State.PROVEN, 0))}/{number(closed)}",
         number(scope.seen),
         number(scope.loaded.inserted),
         number(scope.loaded.updated),
-        links if links != "+0 -0" else "-",
+        links or "-",
         number(scope.loaded.rejected),
         number(scope.cost.requests),
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import groupby
 from typing import TYPE_CHECKING
 
 import click
@@ -9,7 +11,12 @@ import click
 from etl.cli.output import Column, Output, ago, clean, number, plain, when
 
 if TYPE_CHECKING:
-    from etl.warehouse.reading import RunDetail, RunLine
+    from etl.model import Scope
+    from etl.warehouse.reading import RunDetail, RunLine, WindowLine
+    from etl.warehouse.warehouse import Warehouse
+
+SEARCHED = 10_000
+"""Runs, newest first, among which a part of an id is looked for."""
 
 
 @click.group("runs", invoke_without_command=True, short_help="The ledger of runs.")
@@ -20,35 +27,57 @@ def command(ctx: click.Context, limit: int) -> int:
     if ctx.invoked_subcommand is not None:
         return 0
     from etl.cli import config
-    from etl.cli.reading import read
+    from etl.cli.reading import nothing_read, read
 
-    output: Output = ctx.obj
-    lines = read(config.load(output, "warehouse"), lambda store: store.runs(limit=limit), empty=())
+    output: Output = ctx.obj.answering()
+    settings = config.load(output, "warehouse")
+    lines = read(settings, lambda store: store.runs(limit=limit), empty=())
     output.document({"exit_code": 0, "runs": [plain(line) for line in lines]})
     if not lines:
-        output.say("No runs yet. `kore-etl sync` makes the first.")
+        output.say(f"{nothing_read(settings)} `kore-etl sync` makes the first run.")
         return 0
-    columns = [Column("Run"), Column("Verb"), Column("Started"), Column("Took", number=True), Column("Verdict")]
-    output.table([*columns, Column("Exit", number=True)], [_line(line) for line in lines])
+    columns = (
+        Column("Run"),
+        Column("Verb"),
+        Column("Started (UTC)"),
+        Column("Took", number=True),
+        Column("Verdict"),
+        Column("Exit", number=True),
+    )
+    output.table(columns, [_line(line) for line in lines])
     return 0
 
 
-@command.command("show")
+@command.command("show", short_help="One run, window by window.")
 @click.argument("run_id")
 @click.pass_obj
 def show(output: Output, run_id: str) -> int:
-    """One run, window by window."""
+    """One run, window by window. RUN_ID may be its beginning, or `latest`."""
     from etl.cli import config
     from etl.cli.reading import read
 
-    run = read(config.load(output, "warehouse"), lambda store: store.run(run_id), empty=None)
-    if run is None:
-        output.document({"exit_code": 1, "errors": [f"There is no run {run_id}."]})
-        output.complain(f"kore-etl: there is no run {run_id}; `kore-etl runs` lists them.")
+    output = output.answering()
+    settings = config.load(output, "warehouse")
+    found = read(settings, lambda store: _find(store, run_id), empty=f"there is no run {run_id}, nor any other.")
+    if isinstance(found, str):
+        output.document({"exit_code": 1, "errors": [found]})
+        output.complain(f"kore-etl: {clean(found)}")
         return 1
-    output.document({"exit_code": 0, "run": plain(run.line), "windows": [plain(window) for window in run.windows]})
-    _show(output, run)
+    output.document({"exit_code": 0, "run": plain(found.line), "windows": [plain(line) for line in found.windows]})
+    _show(output, found, config.names(settings))
     return 0
+
+
+async def _find(store: Warehouse, wanted: str) -> RunDetail | str:
+    """The run of this id, or the only one whose id begins so, or the latest; else a sentence."""
+    if (run := await store.run(wanted)) is not None:
+        return run
+    lines = await store.runs(limit=1 if wanted == "latest" else SEARCHED)
+    near = [line.run_id for line in lines if wanted == "latest" or line.run_id.startswith(wanted)]
+    if len(near) > 1:
+        return f"{wanted} begins {len(near)} runs: {', '.join(near[:3])}{' ...' * bool(near[3:])}; give more of it."
+    run = await store.run(near[0]) if near else None
+    return f"there is no run {wanted}; `kore-etl runs` lists them." if run is None else run
 
 
 def _line(line: RunLine) -> tuple[str, ...]:
@@ -57,27 +86,37 @@ def _line(line: RunLine) -> tuple[str, ...]:
     return line.run_id, line.verb, when(line.started_at), took, line.verdict.value, code
 
 
-def _show(output: Output, run: RunDetail) -> None:
-    output.say(
-        f"Run {run.line.run_id}: {run.line.verb}, {run.line.verdict.value}, started {when(run.line.started_at)}."
+COLUMNS = (
+    Column("No", number=True),
+    Column("From (UTC)"),
+    Column("To (UTC)"),
+    Column("Why read", wraps=True),
+    Column("State"),
+    Column("Seen", number=True),
+    Column("Requests", number=True, spare=True),
+)
+
+
+def _show(output: Output, run: RunDetail, names: Mapping[Scope, str]) -> None:
+    line = run.line
+    output.say(f"Run {line.run_id}: {line.verb}, {line.verdict.value}, started {when(line.started_at)} UTC.")
+    in_order = sorted(run.windows, key=lambda window: (window.scope, window.window_no))
+    for scope, windows in groupby(in_order, key=lambda window: window.scope):
+        listing = list(windows)
+        output.say(f"\n{clean(names.get(scope, scope.account_id))} {scope.channel.value}")
+        output.table(COLUMNS, [_window(window) for window in listing])
+        for window in listing:
+            if trouble := window.error or window.why:
+                output.say(f"Window {window.window_no}: {clean(trouble)}")
+
+
+def _window(window: WindowLine) -> tuple[str, ...]:
+    return (
+        str(window.window_no),
+        when(window.interval.start),
+        when(window.interval.end),
+        window.reason,
+        window.state.value + (f" {window.proof.value}" if window.proof else ""),
+        number(window.seen),
+        number(window.requests),
     )
-    names = ("No", "Account", "Channel", "From (UTC)", "To (UTC)", "State", "Proof", "Seen", "Requests")
-    numbers = {"No", "Seen", "Requests"}
-    rows = [
-        (
-            str(window.window_no),
-            window.scope.account_id,
-            window.scope.channel.value,
-            f"{window.interval.start:%Y-%m-%d %H:%M}",
-            f"{window.interval.end:%Y-%m-%d %H:%M}",
-            window.state.value,
-            window.proof.value if window.proof else "-",
-            number(window.seen),
-            number(window.requests),
-        )
-        for window in run.windows
-    ]
-    output.table([Column(name, number=name in numbers) for name in names], rows)
-    for window in run.windows:
-        if trouble := window.error or window.why:
-            output.say(f"Window {window.window_no}: {clean(trouble)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from etl.cli.output import Output
+from etl.cli.output import Output, many
+from etl.cli.program import program
 
 if TYPE_CHECKING:
     from etl.sandbox.catalogue import Catalogue, SandboxAccount
@@ -41,6 +43,20 @@ def command(
 ) -> int:
     """Serve the documented Kore.ai API on loopback, with seeded data and scripted trouble, until it is stopped.
 
+    --faults takes KIND@WHEN, separated by commas. WHEN is the number of the request, every:N, page:N, account:ID or
+    channel:sms|voice, with x3 for three times; without it every request is struck.
+
+    \b
+    Kinds of faults
+      400 to 599                 that HTTP status; 429:30 adds Retry-After: 30
+      slow                       the answer takes a while; slow:2 waits 2 seconds
+      drop, truncate             no answer, or half of one
+      expired, redirect          401 as if the token had expired, 302
+      error-envelope, html-200   HTTP 200 that says error, or a gateway's page
+      empty-page, short-page, repeat-page, raw-record, no-results,
+      endless-has-more, falsely-empty-last-page   pages that lie or are bent
+      change                     the data changes under the reader
+
     \b
     Examples
       kore-etl sandbox --write-config sandbox
@@ -55,6 +71,8 @@ def command(
         script = parse_faults(faults)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--faults") from None
+    if write_config is not None:
+        refuse_foreign(write_config)
     catalogue = build_catalogue(accounts=accounts, campaigns=campaigns, seed=seed, now=midnight())
 
     def announce(url: str) -> None:
@@ -74,7 +92,7 @@ def midnight() -> datetime:
 
 def _announce(output: Output, url: str, catalogue: Catalogue, folder: Path | None) -> None:
     accounts = catalogue.accounts
-    config = write_config(folder, url, accounts, "sqlite:///sandbox.db") if folder is not None else None
+    config = None if folder is None else write_config(folder, url, accounts, in_folder(folder, "sandbox.db"))
     output.document(
         {
             "url": url,
@@ -83,7 +101,7 @@ def _announce(output: Output, url: str, catalogue: Catalogue, folder: Path | Non
             "campaigns": {a.account_id: {c: catalogue.count(a.account_id, c) for c in CHANNELS} for a in accounts},
         }
     )
-    output.say(f"The sandbox serves {len(accounts)} accounts on {url}; Ctrl-C stops it.")
+    output.say(f"The sandbox serves {many(len(accounts), 'account')} on {url}; Ctrl-C stops it.")
     for account in accounts[:5]:
         counts = ", ".join(f"{catalogue.count(account.account_id, channel)} {channel}" for channel in CHANNELS)
         output.say(f"  {account.name}: account {account.account_id}, app {account.app_id}, {counts}")
@@ -92,14 +110,30 @@ def _announce(output: Output, url: str, catalogue: Catalogue, folder: Path | Non
     if config is None:
         output.say("With --write-config DIR it also writes a configuration to sync from it.")
     else:
-        output.say(f"Sync from it:  kore-etl --config {config} sync")
+        output.say(f"Sync from it:  {program()} --config {shlex.quote(str(config))} sync")
     sys.stdout.flush()  # a script that started us waits for these lines
+
+
+MARK = "# Made by kore-etl for a sandbox on this machine: may be replaced at any time."
+"""Tells our configurations from a person's, which is never written over."""
+
+
+def in_folder(folder: Path, name: str) -> str:
+    """The URL of a SQLite file there, right from wherever kore-etl is called."""
+    return f"sqlite:///{folder.absolute() / name}"
+
+
+def refuse_foreign(folder: Path) -> None:
+    """Raise a usage error where the folder holds a configuration that no sandbox wrote."""
+    path = folder / "config.toml"
+    if path.exists() and MARK not in path.read_text(encoding="utf-8", errors="replace"):
+        raise click.UsageError(f"{path} exists already and is left as it is; choose another folder.")
 
 
 def write_config(folder: Path, url: str, accounts: Sequence[SandboxAccount], warehouse_url: str) -> Path:
     """Write a configuration that reads from a sandbox, with a file per made-up secret. Returns its path."""
     folder.mkdir(parents=True, exist_ok=True)
-    blocks = [f'[api]\nhost = "{url}"\nrequests_per_minute = 0   # the sandbox has no limit\n']
+    blocks = [f'{MARK}\n[api]\nhost = "{url}"\nrequests_per_minute = 0   # the sandbox has no limit\n']
     for number, account in enumerate(accounts, 1):
         secret = folder / f"account-{number}.secret"
         secret.touch(mode=0o600)

@@ -2,60 +2,122 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
+from etl.cli.options import account_option, channel_option
 from etl.cli.output import Column, Output, ago, number, plain, when
 
 if TYPE_CHECKING:
     from etl.model import Scope
+    from etl.settings import Settings
     from etl.warehouse.reading import RunLine, ScopeFreshness
     from etl.warehouse.warehouse import Warehouse
 
 
 @click.command("status", short_help="Freshness and coverage.")
+@account_option
+@channel_option
 @click.pass_obj
-def command(output: Output) -> int:
+def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> int:
     """Per account and channel: proven until when, how old that is, what is stored, what is waiting."""
     from etl.cli import config
-    from etl.cli.reading import read
+    from etl.cli.reading import nothing_read, read, where
 
     async def query(store: Warehouse) -> tuple[tuple[ScopeFreshness, ...], tuple[RunLine, ...]]:
         return await store.freshness(), await store.runs(limit=5)
 
+    output = output.answering()
     settings = config.load(output, "warehouse")
-    names = {scope: account.name for account in settings.resolved_accounts() for scope in config.scopes(account, None)}
-    scopes, runs = read(settings, query, empty=((), ()))
-    output.document({"exit_code": 0, "scopes": [plain(s) for s in scopes], "runs": [plain(run) for run in runs]})
-    if not scopes:
-        output.say("Nothing was read yet. `kore-etl sync` makes the first run.")
-        return 0
-    headings = ("Account", "Channel", "Proven until", "Age", "Campaigns", "Unproven", "Rejected", "Last run")
-    numbers = {"Age", "Campaigns", "Unproven", "Rejected"}
-    output.table([Column(name, number=name in numbers) for name in headings], [_line(scope, names) for scope in scopes])
-    _last_run(output, runs)
+    stored, runs = read(settings, query, empty=((), ()))
+    lines = _chosen(settings, stored, accounts, channel)
+    output.document(
+        {
+            "exit_code": 0,
+            "warehouse": where(settings),
+            "scopes": [plain(line) for line in lines],
+            "runs": [plain(run) for run in runs],
+        }
+    )
+    output.say(f"Warehouse: {where(settings)}")
+    _show(output, lines, config.names(settings))
+    if runs:
+        last = runs[0]
+        output.say(f"Last run {last.run_id}: {last.verb}, {last.verdict.value}, started {when(last.started_at)} UTC.")
+    else:
+        output.say(f"{nothing_read(settings)} `kore-etl sync` makes the first run.")
     return 0
 
 
-def _line(scope: ScopeFreshness, names: Mapping[Scope, str]) -> tuple[str, ...]:
-    age = "-" if scope.age_seconds is None else ago(timedelta(seconds=scope.age_seconds))
-    return (
-        names.get(scope.scope, scope.scope.account_id),
-        scope.scope.channel.value,
-        when(scope.proven_until),
-        age,
-        number(scope.live_rows),
-        number(scope.unproven_windows),
-        number(scope.rejects_waiting),
-        scope.last_run_verdict.value if scope.last_run_verdict else "-",
+def _chosen(
+    settings: Settings, stored: Sequence[ScopeFreshness], account_ids: Sequence[str], channel: str | None
+) -> list[ScopeFreshness]:
+    """What was read and what is configured and was not, narrowed by the options. Raises ConfigError."""
+    from etl.cli.config import names, unknown
+    from etl.errors import ConfigError
+
+    read = {line.scope: line for line in stored}
+    scopes = [*names(settings), *(scope for scope in read if scope not in names(settings))]
+    known = sorted({scope.account_id for scope in scopes})
+    if problems := [unknown(one, known) for one in account_ids if one not in known]:
+        raise ConfigError(tuple(problems))
+    return [
+        read.get(scope) or _never(scope)
+        for scope in scopes
+        if (not account_ids or scope.account_id in account_ids) and channel in (None, scope.channel.value)
+    ]
+
+
+def _never(scope: Scope) -> ScopeFreshness:
+    from etl.warehouse.reading import ScopeFreshness
+
+    return ScopeFreshness(
+        scope=scope,
+        proven_until=None,
+        newest_proven_end=None,
+        last_proven_at=None,
+        last_run_id=None,
+        last_run_verdict=None,
+        last_run_finished_at=None,
+        unproven_windows=0,
+        live_rows=0,
+        age_seconds=None,
+        rejects_waiting=0,
     )
 
 
-def _last_run(output: Output, runs: tuple[RunLine, ...]) -> None:
-    if runs:
-        last = runs[0]
-        output.say()
-        output.say(f"Last run {last.run_id}: {last.verb}, {last.verdict.value}, started {when(last.started_at)}.")
+COLUMNS = (
+    Column("Account", cuts=True),
+    Column("Channel"),
+    Column("Proven to (UTC)"),
+    Column("Age", number=True),
+    Column("Campaigns", number=True),
+    Column("Unproven", number=True, hides=True),
+    Column("Rejected", number=True, hides=True),
+    Column("Last run", spare=True),
+)
+
+
+def _show(output: Output, lines: Sequence[ScopeFreshness], names: Mapping[Scope, str]) -> None:
+    if not lines:
+        return
+    output.say()
+    output.table(COLUMNS, [_line(line, names) for line in lines])
+    output.say()
+
+
+def _line(line: ScopeFreshness, names: Mapping[Scope, str]) -> tuple[str, ...]:
+    age = "-" if line.age_seconds is None else ago(timedelta(seconds=line.age_seconds))
+    return (
+        names.get(line.scope, line.scope.account_id),
+        line.scope.channel.value,
+        when(line.proven_until),
+        age,
+        number(line.live_rows),
+        number(line.unproven_windows),
+        number(line.rejects_waiting),
+        line.last_run_verdict.value if line.last_run_verdict else "never",
+    )

@@ -1,84 +1,134 @@
 """When a stored campaign that the source no longer shows counts as missing, and when as deleted.
 
-Absent from a proven read of the window it was created in: a candidate. At the run's end a candidate is marked
-`missing_since`; one that an earlier run marked already is marked `deleted_at`. Nothing is ever removed. The loader
-clears both marks when the campaign is seen again.
+Absent from a proven read of the window it was created in: a candidate; so is one that any read showed with values that
+the account's `keep` leaves out. At the run's end a candidate is marked `missing_since`; one that an earlier run marked
+already is marked `deleted_at`. Nothing is ever removed. The loader clears both marks when the campaign is stored again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import FilteredDate, Scope, Settled, State, Stock, Sweep
+from etl.model import FilteredDate, Reason, Rejected, Scope, Settled, State, Stock, Sweep
+from etl.warehouse import rejects, rows
 from etl.warehouse.dialect import in_values
-from etl.warehouse.schema import campaigns
+from etl.warehouse.schema import campaigns, rejected_records
 
 BRAKE_ROWS = 20
 BRAKE_SHARE = 0.05
 """More newly missing rows than both of these in one scope and run are not believed."""
 
+CLOCK_GRAIN = timedelta(seconds=2)
+"""How exactly the server's `Date` tells when it counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A run's candidates: rows that the source did not show, and rows that it did and `keep` leaves out."""
+
+    absent: frozenset[str]
+    unwanted: frozenset[str]
+
 
 async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
-    """Live rows that a proven read of their window did not show; none where it is not known to be filtered by
-    `createdAt`, as a row can then leave the window by being updated."""
-    if sweep.state is not State.PROVEN or sweep.profile.filtered_date is not FilteredDate.CREATED:
-        return frozenset()
+    """Live rows that a proven read of their place did not show.
+
+    Their place is the window they were created in, where it is known to be filtered by `createdAt` (else a row can
+    leave the window by being updated); a read without dates is everybody's. None where a record came without a readable
+    id: it may be any of them.
+    """
+    place = _place(sweep)
     seen = {record.campaign_id for record in sweep.records}
-    found = await connection.execute(
-        select(campaigns.c.campaign_id).where(
-            live(sweep.window.scope),
-            campaigns.c.created_at >= sweep.window.start,
-            campaigns.c.created_at < sweep.window.end,
+    if sweep.state is not State.PROVEN or place is None or None in seen:
+        return frozenset()
+    found = await connection.execute(select(campaigns.c.campaign_id).where(live(sweep.window.scope), place))
+    return frozenset(row[0] for row in found) - seen - sweep.unwanted
+
+
+def _place(sweep: Sweep) -> ColumnElement[bool] | None:
+    if sweep.window.reason is Reason.UNDATED:
+        return true()
+    if sweep.profile.filtered_date is not FilteredDate.CREATED:
+        return None
+    return and_(campaigns.c.created_at >= sweep.window.start, campaigns.c.created_at < sweep.window.end)
+
+
+async def seen_again(connection: AsyncConnection, sweep: Sweep) -> None:
+    """Take the marks off rows whose record came but could not be stored: unreadable is not gone."""
+    ids = [record.campaign_id for record in sweep.records if isinstance(record, Rejected) and record.campaign_id]
+    usable = sorted(set(filter(rows.is_usable, ids)))
+    if usable:
+        chosen = in_values(campaigns.c.campaign_id, usable, connection.dialect)
+        marked = or_(campaigns.c.missing_since.is_not(None), campaigns.c.deleted_at.is_not(None))
+        own = and_(*_of(sweep.window.scope))
+        await connection.execute(
+            update(campaigns).where(chosen, marked, own).values(missing_since=None, deleted_at=None)
         )
-    )
-    return frozenset(row[0] for row in found) - seen
+
+
+async def unwanted(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
+    """Live rows that the read showed with values that are left out: what was seen needs no proof."""
+    ids = sorted(filter(rows.is_usable, sweep.unwanted))
+    if not ids:
+        return frozenset()
+    wanted = in_values(campaigns.c.campaign_id, ids, connection.dialect)
+    found = await connection.execute(select(campaigns.c.campaign_id).where(live(sweep.window.scope), wanted))
+    return frozenset(row[0] for row in found)
 
 
 async def settle(
-    connection: AsyncConnection, run_id: str, scope: Scope, absent: frozenset[str], now: datetime, *, accept: bool
+    connection: AsyncConnection, run_id: str, scope: Scope, gone: Gone, now: datetime, *, accept: bool
 ) -> Settled:
-    """Mark a run's candidates in the caller's transaction; or nothing, where so many are new that the source is doubted
-    and `accept` does not vouch for it."""
-    if not absent:
+    """Mark a run's candidates in the caller's transaction; or nothing, where so many are newly absent that the source
+    is doubted and `accept` does not vouch for it. Unwanted rows are no reason for doubt: the source has them."""
+    ids = sorted(gone.absent | gone.unwanted)
+    if not ids:
         return Settled()
-    rows = await connection.execute(
+    found = await connection.execute(
         select(campaigns.c.campaign_id, campaigns.c.missing_since).where(
-            live(scope), in_values(campaigns.c.campaign_id, sorted(absent), connection.dialect)
+            live(scope), in_values(campaigns.c.campaign_id, ids, connection.dialect)
         )
     )
-    marks = {row[0]: row[1] for row in rows}
+    marks = {row[0]: row[1] for row in found}
     fresh = sorted(key for key, missing_since in marks.items() if missing_since is None)
     again = sorted(key for key, missing_since in marks.items() if missing_since is not None)
     stored = await connection.scalar(select(func.count()).select_from(campaigns).where(live(scope)))
-    if not accept and (brake := _brake(len(fresh), len(marks), stored or 0)):
+    lost, absent = gone.absent.intersection(fresh), gone.absent.intersection(marks)
+    if not accept and (brake := _brake(len(lost), len(absent), stored or 0)):
         return Settled(brake=brake)
     await _mark(connection, fresh, missing_since=now, last_run_id=run_id)
     await _mark(connection, again, deleted_at=now, last_run_id=run_id)
     return Settled(missing=len(fresh), deleted=len(again))
 
 
-async def stock(connection: AsyncConnection, scope: Scope, created_before: datetime) -> Stock:
-    """Live rows created before an instant, those without a date included, and how many of them are missing."""
-    found = await connection.execute(
-        select(func.count(), func.count(campaigns.c.missing_since)).where(
-            live(scope), or_(campaigns.c.created_at.is_(None), campaigns.c.created_at < created_before)
-        )
-    )
-    row = found.one()
-    return Stock(live=row[0], missing=row[1])
+async def stock(connection: AsyncConnection, scope: Scope, counted_at: datetime, absent: frozenset[str]) -> Stock:
+    """What a census answered at `counted_at`, a time told in whole seconds, may and must have counted. Rows that are
+    missing, or `absent` in this run, may be gone already; a rejected record may have a row of its own or not."""
+    created = campaigns.c.created_at
+    older = or_(created.is_(None), created < counted_at + CLOCK_GRAIN)
+    found = await connection.scalar(select(func.count()).select_from(campaigns).where(live(scope), older))
+    ids = in_values(campaigns.c.campaign_id, sorted(absent), connection.dialect)
+    doubtful = or_(campaigns.c.missing_since.is_not(None), created >= counted_at - CLOCK_GRAIN, ids)
+    unsure = await connection.scalar(select(func.count()).select_from(campaigns).where(live(scope), older, doubtful))
+    rejected = await connection.scalar(select(func.count()).select_from(rejected_records).where(rejects.present(scope)))
+    return Stock(live=(found or 0) + (rejected or 0), sure=(found or 0) - (unsure or 0))
 
 
 def live(scope: Scope) -> ColumnElement[bool]:
     """A scope's rows that are not taken as deleted."""
-    return and_(
+    return and_(*_of(scope), campaigns.c.deleted_at.is_(None))
+
+
+def _of(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+    return (
         campaigns.c.account_id == scope.account_id,
         campaigns.c.app_id == scope.app_id,
         campaigns.c.channel == scope.channel.value,
-        campaigns.c.deleted_at.is_(None),
     )
 
 

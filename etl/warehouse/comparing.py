@@ -15,7 +15,9 @@ from etl.model import (
     FailedRead,
     Loaded,
     Profile,
+    RunOutcome,
     Scope,
+    ScopeOutcome,
     ScopeState,
     Settled,
     State,
@@ -35,15 +37,19 @@ class Comparing:
         self._warehouse = warehouse
         self._found: list[Difference] = []
         self._seen: dict[Scope, set[str]] = {}
-        self._unsure: set[Scope] = set()
+        self._unwanted: dict[Scope, set[str]] = {}
 
-    async def differences(self) -> tuple[Difference, ...]:
-        """Everything found, and the stored rows that no window of a wholly proven scope showed."""
+    async def differences(self, outcome: RunOutcome) -> tuple[Difference, ...]:
+        """Everything found, stored rows that `keep` leaves out, and those that no window of a wholly proven scope
+        showed: of a scope that was not read to its end nobody can say what is not in it."""
         found = list(self._found)
+        sure = {one.scope for one in outcome.scopes if _is_sure(one)}
         for scope, seen in self._seen.items():
-            if scope not in self._unsure:
-                extra = sorted(await self._warehouse.live_ids(scope) - seen)
-                found += [Difference(scope, campaign_id, "not in the source") for campaign_id in extra]
+            live, unwanted = await self._warehouse.live_ids(scope), self._unwanted[scope]
+            found += [Difference(scope, campaign_id, "not wanted") for campaign_id in live & unwanted]
+            if scope in sure:
+                gone = live - seen - unwanted
+                found += [Difference(scope, campaign_id, "not in the source") for campaign_id in gone]
         return tuple(sorted(found, key=lambda one: (one.scope, one.campaign_id)))
 
     async def begin_run(self, verb: str, *, version: str, started_at: datetime) -> str:
@@ -57,33 +63,54 @@ class Comparing:
     ) -> AbstractAsyncContextManager[Lease]:
         return self._warehouse.lease(account_id, seconds=seconds, wait_seconds=wait_seconds, emit=emit)
 
-    async def scope_state(self, scope: Scope) -> ScopeState:
-        self._seen[scope] = set()
-        return replace(await self._warehouse.scope_state(scope), proven=(), unproven=())
+    async def scope_state(self, scope: Scope, keep: str | None = None) -> ScopeState:
+        self._seen[scope], self._unwanted[scope] = set(), set()
+        return replace(await self._warehouse.scope_state(scope, keep), proven=(), unproven=())
 
     async def store(
-        self, lease: Lease, run_id: str, sweep: Sweep, *, app_rank: Mapping[str, int], rewrite: bool = False
+        self,
+        lease: Lease,
+        run_id: str,
+        sweep: Sweep,
+        *,
+        app_rank: Mapping[str, int],
+        rewrite: bool = False,
+        keep: str | None = None,
     ) -> Loaded:
         scope = sweep.window.scope
-        if sweep.state is State.UNPROVEN:
-            self._unsure.add(scope)
         read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
-        self._seen[scope] |= {record.campaign_id for record in sweep.records if record.campaign_id is not None}
+        shown = {record.campaign_id for record in sweep.records if record.campaign_id is not None}
+        self._seen[scope] |= shown
+        self._unwanted[scope] = (self._unwanted[scope] | sweep.unwanted) - shown
         found = await self._warehouse.compare(scope, read)
         self._found += found
         return Loaded(unchanged=len(read) - len(found), updated=len(found))
 
-    async def store_failure(self, lease: Lease, run_id: str, failed: FailedRead) -> None:
-        self._unsure.add(failed.window.scope)
+    async def store_failure(self, lease: Lease, run_id: str, failed: FailedRead, *, keep: str | None = None) -> None:
+        pass
 
-    async def settle(self, lease: Lease, run_id: str, scope: Scope, absent: frozenset[str], *, accept: bool) -> Settled:
+    async def settle(
+        self,
+        lease: Lease,
+        run_id: str,
+        scope: Scope,
+        absent: frozenset[str],
+        *,
+        accept: bool,
+        unwanted: frozenset[str] = frozenset(),
+    ) -> Settled:
         return Settled()
 
-    async def stock(self, scope: Scope, created_before: datetime) -> Stock:
-        return await self._warehouse.stock(scope, created_before)
+    async def stock(self, scope: Scope, counted_at: datetime, absent: frozenset[str]) -> Stock:
+        return await self._warehouse.stock(scope, counted_at, absent)
 
     async def rejects_waiting(self, scope: Scope) -> int:
         return 0
 
     async def save_profile(self, lease: Lease, scope: Scope, profile: Profile) -> None:
         pass
+
+
+def _is_sure(scope: ScopeOutcome) -> bool:
+    told = scope.windows.get(State.PROVEN) and scope.error is None
+    return bool(told) and not scope.windows.get(State.UNPROVEN) and not scope.windows.get(State.FAILED)

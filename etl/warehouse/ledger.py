@@ -1,5 +1,6 @@
 """What the ledger's lines amount to: which stretches of a scope are proven, and which wait to be read again.
 
+A line counts only under the `keep` it was read with: it says nothing of what another filter would have stored.
 A later read is one with a greater (epoch, window_no): the lease's epoch counts an account's turns, whatever clocks do.
 """
 
@@ -8,14 +9,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.intervals import merge, subtract
-from etl.model import Cost, FailedRead, Interval, Loaded, Reason, Scope, State, Sweep, Verdict, Window
+from etl.model import HINTS, FailedRead, Interval, Loaded, Reason, Scope, State, Sweep, Verb, Verdict
 from etl.warehouse.rows import storable
 from etl.warehouse.schema import sync_runs, sync_windows
 
@@ -32,6 +33,18 @@ class Line:
     state: State
     interval: Interval
     started_at: datetime
+    rows: int = 0
+    """How many campaigns the source had in it, those that `keep` leaves out included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a line stands, and the filter its read has passed."""
+
+    run_id: str
+    window_no: int
+    epoch: int
+    keep: str | None
 
 
 def proven(lines: Iterable[Line]) -> tuple[Interval, ...]:
@@ -53,39 +66,71 @@ def unproven(lines: Iterable[Line]) -> tuple[Interval, ...]:
 
 def proofs(lines: Iterable[Line]) -> tuple[tuple[Interval, datetime], ...]:
     """The proven time in disjoint, sorted pieces, each with the start of the latest read that proved it."""
+    return tuple(sorted((piece, line.started_at) for piece, line in _latest(lines)))
+
+
+def listed(lines: Iterable[Line]) -> int:
+    """About how many campaigns the source has in the proven time: a piece counts by its share of the read's time."""
+    return round(sum(line.rows * (_length(piece) / _length(line.interval)) for piece, line in _latest(lines)))
+
+
+def _latest(lines: Iterable[Line]) -> list[tuple[Interval, Line]]:
+    """The proven time in disjoint pieces, each with the latest line that proved it."""
     taken: tuple[Interval, ...] = ()
-    pieces: list[tuple[Interval, datetime]] = []
+    pieces: list[tuple[Interval, Line]] = []
     for line in sorted(lines, key=lambda line: (line.epoch, line.window_no), reverse=True):
         if line.state is State.PROVEN:
-            pieces += [(piece, line.started_at) for piece in subtract([line.interval], taken)]
+            pieces += [(piece, line) for piece in subtract([line.interval], taken)]
             taken = merge((*taken, line.interval))
-    return tuple(sorted(pieces))
+    return pieces
 
 
-async def fed_at(connection: AsyncConnection, scope: Scope) -> datetime | None:
+def _length(interval: Interval) -> timedelta:
+    return interval.end - interval.start
+
+
+async def fed_at(connection: AsyncConnection, scope: Scope, keep: str | None) -> datetime | None:
     """When the latest change feed that was read to its end began."""
     window = sync_windows.c
-    is_fed = and_(of_scope(scope), window.reason == Reason.FEED.value, window.why.is_(None), window.error.is_(None))
+    is_fed = and_(
+        _counts(scope, keep), window.reason == Reason.FEED.value, window.why.is_(None), window.error.is_(None)
+    )
     began: datetime | None = await connection.scalar(select(func.max(window.started_at)).where(is_fed))
     return began
 
 
-async def lines(connection: AsyncConnection, scope: Scope) -> list[Line]:
-    """Every read of a scope that says something of its window: a tail that failed will be read again as it is."""
+async def synced_at(connection: AsyncConnection, scope: Scope) -> datetime | None:
+    """When the latest `sync` that read anything of the scope began."""
+    of_sync = and_(sync_runs.c.run_id == sync_windows.c.run_id, sync_runs.c.verb == Verb.SYNC.value)
+    latest = select(func.max(sync_runs.c.started_at)).select_from(sync_windows.join(sync_runs, of_sync))
+    began: datetime | None = await connection.scalar(latest.where(_of_scope(scope)))
+    return began
+
+
+async def lines(connection: AsyncConnection, scope: Scope, keep: str | None) -> list[Line]:
+    """Every read of a scope that says something of a closed window: a tail or a hint that failed says nothing."""
     window = sync_windows.c
+    columns = (window.epoch, window.window_no, window.state, window.window_start, window.window_end, window.started_at)
     found = await connection.execute(
-        select(
-            window.epoch, window.window_no, window.state, window.window_start, window.window_end, window.started_at
-        ).where(of_scope(scope), or_(window.state == State.PROVEN.value, window.reason != Reason.TAIL.value))
+        select(*columns, window.seen - window.beyond).where(
+            _counts(scope, keep),
+            or_(window.state == State.PROVEN.value, window.reason.not_in([one.value for one in (Reason.TAIL, *HINTS)])),
+        )
     )
-    return [Line(row[0], row[1], State(row[2]), Interval(row[3], row[4]), row[5]) for row in found]
+    return [Line(row[0], row[1], State(row[2]), Interval(row[3], row[4]), row[5], row[6]) for row in found]
 
 
-def of_scope(scope: Scope) -> ColumnElement[bool]:
+def _counts(scope: Scope, keep: str | None) -> ColumnElement[bool]:
+    kept = sync_windows.c.keep
+    return and_(_of_scope(scope), kept.is_(None) if keep is None else kept == keep)
+
+
+def _of_scope(scope: Scope) -> ColumnElement[bool]:
+    window = sync_windows.c
     return and_(
-        sync_windows.c.account_id == scope.account_id,
-        sync_windows.c.app_id == scope.app_id,
-        sync_windows.c.channel == scope.channel.value,
+        window.account_id == scope.account_id,
+        window.app_id == scope.app_id,
+        window.channel == scope.channel.value,
     )
 
 
@@ -110,13 +155,11 @@ async def finish(
     )
 
 
-async def note_sweep(
-    connection: AsyncConnection, run_id: str, window_no: int, epoch: int, sweep: Sweep, loaded: Loaded, older: int
-) -> None:
+async def note_sweep(connection: AsyncConnection, place: Place, sweep: Sweep, loaded: Loaded, older: int) -> None:
     """The line of a window that was read."""
     await connection.execute(
         insert(sync_windows).values(
-            **_common(run_id, window_no, epoch, sweep.window, sweep.cost),
+            **_common(place, sweep),
             **{name: getattr(loaded, name) for name in COUNTS},
             state=sweep.state.value,
             proof=sweep.proof.value if sweep.proof else None,
@@ -125,36 +168,32 @@ async def note_sweep(
             seen=sweep.seen,
             beyond=sweep.beyond,
             older=older,
-            started_at=sweep.started_at,
-            finished_at=sweep.finished_at,
         )
     )
 
 
-async def note_failure(
-    connection: AsyncConnection, run_id: str, window_no: int, epoch: int, failed: FailedRead
-) -> None:
+async def note_failure(connection: AsyncConnection, place: Place, failed: FailedRead) -> None:
     """The line of a window that could not be read."""
     await connection.execute(
         insert(sync_windows).values(
-            **_common(run_id, window_no, epoch, failed.window, failed.cost),
+            **_common(place, failed),
             **dict.fromkeys(COUNTS, 0),
             state=State.FAILED.value,
             seen=0,
             beyond=0,
             older=0,
-            started_at=failed.started_at,
-            finished_at=failed.finished_at,
             error=storable(str(failed.error)),
         )
     )
 
 
-def _common(run_id: str, window_no: int, epoch: int, window: Window, cost: Cost) -> dict[str, Any]:
+def _common(place: Place, read: Sweep | FailedRead) -> dict[str, Any]:
+    window, cost = read.window, read.cost
     return {
-        "run_id": run_id,
-        "window_no": window_no,
-        "epoch": epoch,
+        "run_id": place.run_id,
+        "window_no": place.window_no,
+        "epoch": place.epoch,
+        "keep": place.keep,
         "account_id": window.scope.account_id,
         "app_id": window.scope.app_id,
         "channel": window.scope.channel.value,
@@ -165,4 +204,6 @@ def _common(run_id: str, window_no: int, epoch: int, window: Window, cost: Cost)
         "retries": cost.retries,
         "throttled_seconds": cost.throttled_seconds,
         "attempts": cost.sweeps,
+        "started_at": read.started_at,
+        "finished_at": read.finished_at,
     }

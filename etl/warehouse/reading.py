@@ -222,9 +222,9 @@ def _reject(row: RowMapping) -> RejectLine:
     return RejectLine(scope=_scope(row), **{name: row[name] for name in names})
 
 
-async def scope_state(connection: AsyncConnection, scope: Scope) -> ScopeState:
+async def scope_state(connection: AsyncConnection, scope: Scope, keep: str | None) -> ScopeState:
     """What the planner needs to know of a scope."""
-    lines = await ledger.lines(connection, scope)
+    lines = await ledger.lines(connection, scope, keep)
     per_day = [(day, rows) for day, rows in await connection.execute(_density(connection, scope))]
     return ScopeState(
         scope=scope,
@@ -237,7 +237,10 @@ async def scope_state(connection: AsyncConnection, scope: Scope) -> ScopeState:
         proofs=ledger.proofs(lines),
         missing=await _missing(connection, scope),
         unfinished=await _unfinished(connection, scope),
-        fed_at=await ledger.fed_at(connection, scope),
+        fed_at=await ledger.fed_at(connection, scope, keep),
+        synced_at=await ledger.synced_at(connection, scope),
+        keep=keep,
+        listed=0 if keep is None else ledger.listed(lines),
     )
 
 

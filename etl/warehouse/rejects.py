@@ -7,14 +7,14 @@ line counts writes of campaigns with that field, so that an unchanged night leav
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, insert, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import Campaign, Rejected, Scope, State, Sweep
+from etl.model import Campaign, FilteredDate, Reason, Rejected, Scope, State, Sweep
 from etl.warehouse.dialect import in_values
 from etl.warehouse.rows import Change, Refusal, digest63, storable
 from etl.warehouse.schema import rejected_records as table
@@ -63,7 +63,7 @@ def of_fields(scope: Scope, changes: Iterable[Change]) -> list[Line]:
                 None,
                 storable(problem.problem),
             )
-            lines[problem.field] = _counted(sample, count)
+            lines[problem.field] = replace(sample, occurrences=count)
     return _once(lines.values())
 
 
@@ -80,12 +80,6 @@ def _line(
     rejected_id = digest63(scope.account_id, scope.app_id, scope.channel.value, kind, key)
     shown = None if campaign_id is None else storable(campaign_id)
     return Line(rejected_id, storable(reason), detail, 1, storable(raw), shown, created_at)
-
-
-def _counted(line: Line, occurrences: int) -> Line:
-    return Line(
-        line.rejected_id, line.reason, line.detail, occurrences, line.raw, line.campaign_id, line.record_created_at
-    )
 
 
 def _once(lines: Iterable[Line]) -> list[Line]:
@@ -130,6 +124,7 @@ def _inserted(run_id: str, sweep: Sweep, line: Line) -> dict[str, Any]:
         "occurrences": line.occurrences,
         "raw": line.raw,
         "window_start": sweep.window.start,
+        "window_end": _end(sweep),
         "record_created_at": line.record_created_at,
         "first_seen_at": sweep.finished_at,
         "last_seen_at": sweep.finished_at,
@@ -144,9 +139,14 @@ def _updated(run_id: str, sweep: Sweep, line: Line) -> Mapping[str, Any]:
         "sample": line.raw,
         "what": line.detail,
         "start": sweep.window.start,
+        "end": _end(sweep),
         "created": line.record_created_at,
         "at": sweep.finished_at,
     }
+
+
+def _end(sweep: Sweep) -> datetime | None:
+    return None if sweep.window.reason is Reason.UNDATED else sweep.window.end
 
 
 _UPDATE = (
@@ -158,6 +158,7 @@ _UPDATE = (
         raw=bindparam("sample"),
         detail=bindparam("what"),
         window_start=bindparam("start"),
+        window_end=bindparam("end"),
         record_created_at=bindparam("created"),
         last_seen_at=bindparam("at"),
         gone_at=None,
@@ -166,13 +167,24 @@ _UPDATE = (
 
 
 async def _mark_gone(connection: AsyncConnection, sweep: Sweep, seen: set[int]) -> None:
-    """Waiting records whose place this proven read covers, and which it did not have."""
-    place = func.coalesce(table.c.record_created_at, table.c.window_start)
-    covered = and_(place >= sweep.window.start, place < sweep.window.end)
-    there = set(await connection.scalars(select(table.c.rejected_id).where(present(sweep.window.scope), covered)))
+    """Present records whose place this proven read covers, and which it did not have."""
+    there = set(
+        await connection.scalars(select(table.c.rejected_id).where(present(sweep.window.scope), _covered(sweep)))
+    )
     if gone := sorted(there - seen):
         is_gone = in_values(table.c.rejected_id, gone, connection.dialect)
         await connection.execute(update(table).where(is_gone).values(gone_at=sweep.finished_at))
+
+
+def _covered(sweep: Sweep) -> ColumnElement[bool]:
+    """Whether a record would have come again: by its own date, else by the whole window that it came in last."""
+    if sweep.window.reason is Reason.UNDATED:
+        return true()
+    if sweep.profile.filtered_date in (FilteredDate.UPDATED, FilteredDate.NEITHER):
+        return false()
+    created, start, end = table.c.record_created_at, sweep.window.start, sweep.window.end
+    dated = and_(created >= start, created < end)
+    return or_(dated, and_(created.is_(None), table.c.window_start >= start, table.c.window_end <= end))
 
 
 def present(scope: Scope | None = None) -> ColumnElement[bool]:

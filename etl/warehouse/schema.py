@@ -192,6 +192,7 @@ rejected_records = Table(
     ),
     _column("raw", Text, "The record's text; NUL and lone surrogates shown as escapes", nullable=False),
     _column("window_start", Utc, "Start of the window that last met it (UTC)", nullable=False),
+    _column("window_end", Utc, "Its end (UTC); null = it was read without dates"),
     _column("record_created_at", Utc, "createdAt of the record, where readable (UTC)"),
     _column("first_seen_at", Utc, "When we first saw it (UTC)", nullable=False),
     _column("last_seen_at", Utc, "When we last saw it (UTC)", nullable=False),
@@ -284,6 +285,7 @@ source_profiles = Table(
     _column(
         "census_difference", BigInteger, "Source's total minus live rows after a whole proven read", nullable=False
     ),
+    _column("census_explained", Boolean, "Whether that read was proven and undated", nullable=False),
     _column("observed_at", Utc, "When this was last written (UTC)", nullable=False),
     comment="What was observed about the server; null = not known",
 )

@@ -15,14 +15,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import WarehouseError
-from etl.model import Reason
+from etl.model import HINTS, Reason
 from etl.warehouse.dialect import is_postgres
 from etl.warehouse.schema import Utc, campaigns
 
 _SCOPE = "account_id, app_id, channel"
 
-# A tail that could not be read is no gap yet: it is read again, as a tail or as history.
-_CLOSED = "(state = 'proven' OR (state <> 'open' AND reason <> @tail))"
+# A tail or a hint that could not be read is no gap: it says nothing of a closed window.
+_CLOSED = "(state = 'proven' OR (state <> 'open' AND reason NOT IN (@not_closed)))"
 
 _LIVE = ", ".join(column.name for column in campaigns.c if column.name != "older_run_id")
 
@@ -42,12 +42,28 @@ _SECONDS_SINCE = {
     "postgresql": "round(extract(epoch FROM clock_timestamp() - {0}))::bigint",
 }
 
-# A sentinel at each end turns what lies before the first and after the last proven line into ordinary gaps.
-_GAPS = """WITH bounds AS (
-    SELECT @scope, min(window_start) AS low, max(window_end) AS high
-    FROM sync_windows WHERE @closed GROUP BY @scope
+# The ledger. What was read under another `keep` than the latest read's proves nothing, but still says how far to look.
+_LINES = """lines AS (
+    SELECT run_id, window_no, epoch, @scope, window_start, window_end, reason, finished_at,
+        CASE WHEN state = 'open' OR keep_then = keep_now THEN state ELSE 'superseded' END AS state
+    FROM (
+        SELECT run_id, window_no, epoch, @scope, window_start, window_end, reason, finished_at, state,
+            coalesce(keep, '') AS keep_then,
+            first_value(coalesce(keep, '')) OVER (PARTITION BY @scope ORDER BY epoch DESC, window_no DESC) AS keep_now
+        FROM sync_windows
+    ) k
+)"""
+
+# A sentinel at each end turns what lies before the first and after the last proven line into ordinary gaps. History
+# begins where a sync began to read it: a backfill of some time before that is an island, and no gap leads to it.
+_GAPS = """WITH @lines, bounds AS (
+    SELECT @scope, max(window_end) AS high,
+        coalesce(min(CASE WHEN reason <> @backfill THEN window_start END), min(window_start)) AS low
+    FROM lines WHERE @closed GROUP BY @scope
 ), covered AS (
-    SELECT @scope, window_start AS s, window_end AS e FROM sync_windows WHERE state = 'proven'
+    SELECT l.account_id, l.app_id, l.channel, l.window_start AS s, l.window_end AS e
+    FROM lines l JOIN bounds b ON b.account_id = l.account_id AND b.app_id = l.app_id AND b.channel = l.channel
+    WHERE l.state = 'proven' AND l.window_end > b.low
     UNION ALL SELECT @scope, low, low FROM bounds
     UNION ALL SELECT @scope, high, high FROM bounds
 ), reached AS (
@@ -62,17 +78,17 @@ _UNPROVEN = """pieces AS (
     SELECT @scope, gap_start, gap_end FROM (
         SELECT @scope, max(e) OVER upto AS gap_start, lead(s) OVER ordered AS gap_end FROM (
             SELECT @scope, run_id, window_no, window_start AS s, window_start AS e
-            FROM sync_windows WHERE state IN ('unproven', 'failed') AND reason <> @tail
+            FROM lines WHERE state IN ('unproven', 'failed') AND reason NOT IN (@not_closed)
             UNION ALL SELECT @scope, run_id, window_no, window_end, window_end
-            FROM sync_windows WHERE state IN ('unproven', 'failed') AND reason <> @tail
+            FROM lines WHERE state IN ('unproven', 'failed') AND reason NOT IN (@not_closed)
             UNION ALL SELECT u.account_id, u.app_id, u.channel, u.run_id, u.window_no,
                 CASE WHEN p.window_start > u.window_start THEN p.window_start ELSE u.window_start END,
                 CASE WHEN p.window_end < u.window_end THEN p.window_end ELSE u.window_end END
-            FROM sync_windows u JOIN sync_windows p
+            FROM lines u JOIN lines p
                 ON p.account_id = u.account_id AND p.app_id = u.app_id AND p.channel = u.channel
                 AND p.state = 'proven' AND p.window_start < u.window_end AND p.window_end > u.window_start
                 AND (p.epoch > u.epoch OR (p.epoch = u.epoch AND p.window_no > u.window_no))
-            WHERE u.state IN ('unproven', 'failed') AND u.reason <> @tail
+            WHERE u.state IN ('unproven', 'failed') AND u.reason NOT IN (@not_closed)
         ) x
         WINDOW upto AS (PARTITION BY run_id, window_no ORDER BY s, e ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
                ordered AS (PARTITION BY run_id, window_no ORDER BY s, e)
@@ -84,18 +100,18 @@ _UNPROVEN = """pieces AS (
     ) z WHERE reached IS NULL OR gap_start > reached GROUP BY @scope
 )"""
 
-_FRESHNESS = """WITH @unproven, first_gap AS (
+_FRESHNESS = """WITH @lines, @unproven, first_gap AS (
     SELECT @scope, min(gap_start) AS gap_start FROM sync_gaps GROUP BY @scope
 ), read AS (
     SELECT @scope,
-        min(CASE WHEN @closed THEN window_start END) AS low,
+        min(CASE WHEN @closed AND reason <> @backfill THEN window_start END) AS low,
         max(CASE WHEN state = 'proven' THEN window_end END) AS newest_proven_end,
         max(CASE WHEN state = 'proven' THEN finished_at END) AS last_proven_at
-    FROM sync_windows GROUP BY @scope
+    FROM lines GROUP BY @scope
 ), latest AS (
     SELECT @scope, run_id FROM (
         SELECT @scope, run_id, row_number() OVER (PARTITION BY @scope ORDER BY epoch DESC, window_no DESC) AS nth
-        FROM sync_windows
+        FROM lines
     ) w WHERE nth = 1
 ), live AS (
     SELECT @scope, count(*) AS live_rows FROM campaigns WHERE deleted_at IS NULL GROUP BY @scope
@@ -103,7 +119,8 @@ _FRESHNESS = """WITH @unproven, first_gap AS (
     SELECT @scope FROM read UNION SELECT @scope FROM live
 ), fresh AS (
     SELECT s.account_id, s.app_id, s.channel,
-        CASE WHEN g.gap_start IS NULL THEN r.newest_proven_end WHEN g.gap_start > r.low THEN g.gap_start END
+        CASE WHEN r.low IS NULL THEN NULL WHEN g.gap_start IS NULL THEN r.newest_proven_end
+            WHEN g.gap_start > r.low THEN g.gap_start END
             AS proven_until,
         r.newest_proven_end, r.last_proven_at, l.run_id AS last_run_id, n.verdict AS last_run_verdict,
         n.finished_at AS last_run_finished_at, coalesce(u.stretches, 0) AS unproven_windows,
@@ -152,19 +169,24 @@ def definitions(dialect: str) -> Mapping[str, View]:
             ),
             "sync_gaps": View(
                 _filled(_GAPS),
-                "Per scope: stretches between the first and the last closed read that no read has proven",
+                "Per scope: stretches between the first and the last closed read that no read under the account's "
+                "present keep has proven",
             ),
             "sync_freshness": View(
                 _filled(_FRESHNESS.replace("@unproven", _UNPROVEN).replace("@seconds", since)),
                 "Per scope: everything created before proven_until was proven complete; unproven_windows counts "
-                "stretches whose last read was not proven; age_seconds is since proven_until",
+                "stretches whose last read was not proven; age_seconds is since proven_until; only reads under the "
+                "account's present keep count",
             ),
         }
     )
 
 
 def _filled(query: str) -> str:
-    return query.replace("@closed", _CLOSED).replace("@scope", _SCOPE).replace("@tail", f"'{Reason.TAIL.value}'")
+    query = query.replace("@lines", _LINES).replace("@closed", _CLOSED)
+    not_closed = ", ".join(f"'{reason.value}'" for reason in (Reason.TAIL, *HINTS))
+    query = query.replace("@not_closed", not_closed).replace("@backfill", f"'{Reason.BACKFILL.value}'")
+    return query.replace("@scope", _SCOPE)
 
 
 async def refresh(connection: AsyncConnection) -> None:

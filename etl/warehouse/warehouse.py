@@ -122,54 +122,76 @@ class Warehouse:
             self._database, account_id, seconds=seconds, wait_seconds=wait_seconds, emit=emit, sleep=self._sleep
         )
 
-    async def scope_state(self, scope: Scope) -> ScopeState:
-        """What is stored, proven and waiting in a scope."""
+    async def scope_state(self, scope: Scope, keep: str | None = None) -> ScopeState:
+        """What is stored, proven and waiting in a scope; reads under another `keep` prove nothing."""
         async with self._database.read() as connection:
-            return await reading.scope_state(connection, scope)
+            return await reading.scope_state(connection, scope, keep)
 
     async def store(
-        self, lease: Lease, run_id: str, sweep: Sweep, *, app_rank: Mapping[str, int], rewrite: bool = False
+        self,
+        lease: Lease,
+        run_id: str,
+        sweep: Sweep,
+        *,
+        app_rank: Mapping[str, int],
+        rewrite: bool = False,
+        keep: str | None = None,
     ) -> Loaded:
         """Store a window in one transaction: rows, links, rejects, ledger line; or nothing. Raises LeaseLost.
 
         Each campaign counts as one of inserted, updated, unchanged, revived or rejected. With `rewrite` the rows of
-        unchanged campaigns are written as well, and still count as unchanged.
+        unchanged campaigns are written as well, and still count as unchanged. `keep` is the filter that the sweep's
+        records have passed, as the ledger is to have it.
         """
         for tries_left in reversed(range(STORE_TRIES)):
             try:
-                return await self._store_once(lease, run_id, sweep, app_rank, rewrite=rewrite)
+                return await self._store_once(lease, run_id, sweep, app_rank, rewrite=rewrite, keep=keep)
             except RowConflict:
                 if not tries_left:
                     raise
         raise AssertionError("unreachable")
 
     async def _store_once(
-        self, lease: Lease, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool
+        self, lease: Lease, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool, keep: str | None
     ) -> Loaded:
         async with self._database.write() as connection:
             await self._fence(connection, lease, sweep.window.scope)
             stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite)
+            await absence.seen_again(connection, sweep)
             absent = await absence.candidates(connection, sweep)
-            number = self._next_window(run_id)
-            await ledger.note_sweep(connection, run_id, number, lease.epoch, sweep, stored.loaded, stored.older)
-        return replace(stored.loaded, absent=absent)
+            unwanted = await absence.unwanted(connection, sweep)
+            place = ledger.Place(run_id, self._next_window(run_id), lease.epoch, keep)
+            await ledger.note_sweep(connection, place, sweep, stored.loaded, stored.older)
+        return replace(stored.loaded, absent=absent, unwanted=unwanted)
 
-    async def store_failure(self, lease: Lease, run_id: str, failed: FailedRead) -> None:
+    async def store_failure(self, lease: Lease, run_id: str, failed: FailedRead, *, keep: str | None = None) -> None:
         """Write the ledger line of a window that could not be read. Raises LeaseLost."""
         async with self._database.write() as connection:
             await self._fence(connection, lease, failed.window.scope)
-            await ledger.note_failure(connection, run_id, self._next_window(run_id), lease.epoch, failed)
+            place = ledger.Place(run_id, self._next_window(run_id), lease.epoch, keep)
+            await ledger.note_failure(connection, place, failed)
 
-    async def settle(self, lease: Lease, run_id: str, scope: Scope, absent: frozenset[str], *, accept: bool) -> Settled:
-        """Mark a run's absent rows as missing, those missing since an earlier run as deleted. Raises LeaseLost."""
+    async def settle(
+        self,
+        lease: Lease,
+        run_id: str,
+        scope: Scope,
+        absent: frozenset[str],
+        *,
+        accept: bool,
+        unwanted: frozenset[str] = frozenset(),
+    ) -> Settled:
+        """Mark a run's absent and unwanted rows as missing, those missing since an earlier run as deleted; only absent
+        ones can put the brake on. Raises LeaseLost."""
+        gone = absence.Gone(absent, unwanted)
         async with self._database.write() as connection:
             await self._fence(connection, lease, scope)
-            return await absence.settle(connection, run_id, scope, absent, self._clock(), accept=accept)
+            return await absence.settle(connection, run_id, scope, gone, self._clock(), accept=accept)
 
-    async def stock(self, scope: Scope, created_before: datetime) -> Stock:
-        """How many live rows there are, and how many of them are missing."""
+    async def stock(self, scope: Scope, counted_at: datetime, absent: frozenset[str]) -> Stock:
+        """What a census answered at `counted_at` may and must have counted."""
         async with self._database.read() as connection:
-            return await absence.stock(connection, scope, created_before)
+            return await absence.stock(connection, scope, counted_at, absent)
 
     async def live_ids(self, scope: Scope) -> set[str]:
         """Ids of rows that are neither deleted nor missing."""

@@ -204,6 +204,7 @@ def upgrade() -> None:
             "raw", sa.Text(), nullable=False, comment="The record's text; NUL and lone surrogates shown as escapes"
         ),
         sa.Column("window_start", _UTC, nullable=False, comment="Start of the window that last met it (UTC)"),
+        sa.Column("window_end", _UTC, comment="Its end (UTC); null = it was read without dates"),
         sa.Column("record_created_at", _UTC, comment="createdAt of the record, where readable (UTC)"),
         sa.Column("first_seen_at", _UTC, nullable=False, comment="When we first saw it (UTC)"),
         sa.Column("last_seen_at", _UTC, nullable=False, comment="When we last saw it (UTC)"),
@@ -234,6 +235,7 @@ def upgrade() -> None:
             nullable=False,
             comment="Source's total minus live rows after a whole proven read",
         ),
+        sa.Column("census_explained", sa.Boolean(), nullable=False, comment="Whether that read was proven and undated"),
         sa.Column("observed_at", _UTC, nullable=False, comment="When this was last written (UTC)"),
         sa.PrimaryKeyConstraint("account_id", "app_id", "channel"),
         comment="What was observed about the server; null = not known",

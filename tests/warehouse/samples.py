@@ -102,10 +102,10 @@ class Night:
         )
         return replace(sweep, **values)
 
-    async def store(self, *records: Record, rewrite: bool = False, **values: Any) -> Loaded:
+    async def store(self, *records: Record, rewrite: bool = False, keep: str | None = None, **values: Any) -> Loaded:
         assert self.lease is not None
         sweep = self.sweep(*records, **values)
-        return await self.warehouse.store(self.lease, self.run_id, sweep, app_rank=RANK, rewrite=rewrite)
+        return await self.warehouse.store(self.lease, self.run_id, sweep, app_rank=RANK, rewrite=rewrite, keep=keep)
 
 
 async def query(url: str, sql: str) -> list[tuple[Any, ...]]:

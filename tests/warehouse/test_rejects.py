@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from warehouse.samples import DAY, FEBRUARY, JANUARY, SMS, Night, campaign, query, rejected
 
-from etl.model import FieldProblem, Loaded, State
+from etl.model import FieldProblem, FilteredDate, Loaded, Profile, State
 from etl.warehouse.warehouse import Warehouse
 
 MakeNight = Callable[..., Night]
@@ -27,7 +27,8 @@ async def test_a_record_is_held_once_however_often_it_comes(night: MakeNight, wa
 
 
 async def test_a_record_is_gone_when_a_proven_read_no_longer_has_it(night: MakeNight, warehouse: Warehouse) -> None:
-    """Its own date decides, else where it was met; unproven reads and other windows decide nothing."""
+    """Its own date decides, else the whole window it came in last; unproven reads, other windows and reads of a server
+    that filters another date decide nothing."""
     dated = rejected("dated", created_at=JANUARY + 5 * DAY)
     async with night() as tonight:
         await tonight.store(dated, rejected("undated"))
@@ -40,6 +41,9 @@ async def test_a_record_is_gone_when_a_proven_read_no_longer_has_it(night: MakeN
         await tonight.store(start=JANUARY + 5 * DAY, end=JANUARY + 6 * DAY)
         assert await warehouse.rejects_waiting(SMS) == 1
         await tonight.store(start=JANUARY, end=JANUARY + DAY)
+        await tonight.store(profile=Profile(filtered_date=FilteredDate.UPDATED))
+        assert await warehouse.rejects_waiting(SMS) == 1
+        await tonight.store()
         assert await warehouse.rejects_waiting(SMS) == 0
         await tonight.store(dated)
         assert await warehouse.rejects_waiting(SMS) == 1

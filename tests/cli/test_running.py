@@ -1,0 +1,86 @@
+"""What a finished run says to a person."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from etl.cli.output import Output
+from etl.cli.running import show_tables, state
+from etl.model import Channel, Cost, Loaded, RunOutcome, Scope, ScopeOutcome, State, Verb, Verdict
+
+AT = datetime(2026, 11, 23, 2, 15, tzinfo=UTC)
+DOWN = "Nothing answers for account a1, app st-1 at kore.example. Check host, network and proxy."
+
+
+def scope(channel: Channel, account_id: str = "a1", **outcome: object) -> ScopeOutcome:
+    return ScopeOutcome(Scope(account_id, "st-1", channel), **outcome)  # type: ignore[arg-type]
+
+
+def shown(capsys: pytest.CaptureFixture[str], verdict: Verdict, code: int, *scopes: ScopeOutcome) -> tuple[str, str]:
+    """stdout and stderr of a run with these scopes."""
+    outcome = RunOutcome("R1", Verb.SYNC, verdict, code, AT, AT + timedelta(seconds=3), scopes)
+    show_tables(Output(), outcome, {one.scope: "EMEA retail" for one in scopes})
+    printed = capsys.readouterr()
+    return printed.out, printed.err
+
+
+def test_the_same_sentence_is_said_once_for_an_account(capsys: pytest.CaptureFixture[str]) -> None:
+    """With the channels it is about; another account's sentence stays its own."""
+    _, err = shown(
+        capsys,
+        Verdict.UNREADABLE,
+        5,
+        scope(Channel.SMS, error=DOWN),
+        scope(Channel.VOICE, error=DOWN),
+        scope(Channel.SMS, "a2", error="Another."),
+    )
+    assert err.splitlines()[:2] == [f"EMEA retail (sms, voice): {DOWN}", "EMEA retail (sms): Another."]
+
+
+@pytest.mark.parametrize(
+    ("windows", "error", "waiting", "verdict", "word"),
+    [
+        ({State.PROVEN: 2, State.OPEN: 1}, None, 0, Verdict.COMPLETE, ""),
+        ({State.PROVEN: 2, State.FAILED: 1}, "x", 0, Verdict.INCOMPLETE, "failed"),
+        ({State.FAILED: 1}, "x", 0, Verdict.INCOMPLETE, "failed"),
+        ({State.PROVEN: 2, State.UNPROVEN: 1}, "x", 0, Verdict.INCOMPLETE, "unproven"),
+        ({State.PROVEN: 2}, None, 3, Verdict.INCOMPLETE, "rejected"),
+        ({State.PROVEN: 2}, "too many are gone", 0, Verdict.INCOMPLETE, "see below"),
+        ({}, "x", 0, Verdict.REFUSED, "refused"),
+        ({}, "x", 0, Verdict.HELD, "held"),
+        ({}, "x", 0, Verdict.UNREADABLE, "no answer"),
+        ({}, "x", 0, Verdict.INCOMPLETE, "not read"),
+        ({}, None, 0, Verdict.STOPPED, "stopped"),
+        ({}, None, 0, Verdict.COMPLETE, ""),
+    ],
+)
+def test_a_scope_in_trouble_is_marked(
+    windows: dict[State, int], error: str | None, waiting: int, verdict: Verdict, word: str
+) -> None:
+    """One word in the table, so that "see above" leads somewhere."""
+    assert state(scope(Channel.SMS, windows=windows, error=error, rejects_waiting=waiting), verdict) == word
+
+
+def test_a_run_without_trouble_has_no_column_for_it(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor for links and rejects that are not; open tails are explained; nothing says "-0"."""
+    windows = {State.PROVEN: 3, State.OPEN: 1}
+    out, err = shown(capsys, Verdict.COMPLETE, 0, scope(Channel.SMS, windows=windows, seen=5, cost=Cost(requests=8)))
+    assert err == ""
+    assert out.splitlines()[0].split() == ["Account", "Channel", "Proven", "Seen", "New", "Changed", "Requests"]
+    assert "5 campaigns seen in 3 windows and 1 open tail, with 8 requests in 3 s.\nRun R1.\n" in out
+
+
+def test_links_have_separators_and_no_zero_halves(capsys: pytest.CaptureFixture[str]) -> None:
+    """+1,234 without a -0."""
+    loaded = Loaded(links_added=1234)
+    out, _ = shown(capsys, Verdict.COMPLETE, 0, scope(Channel.SMS, windows={State.PROVEN: 1}, loaded=loaded))
+    assert "+1,234 " in out
+    assert "-0" not in out
+
+
+def test_a_stopped_run_says_what_became_of_unfinished_windows(capsys: pytest.CaptureFixture[str]) -> None:
+    """Zero rows stored after minutes of reading are explained."""
+    _, err = shown(capsys, Verdict.STOPPED, 130, scope(Channel.SMS))
+    assert "rows of unfinished windows were not stored" in err
