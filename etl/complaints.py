@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -16,7 +17,9 @@ Keys = Mapping[str, Mapping[str, str]]
 """Section -> key, dotted inside a table -> what is allowed there, in words that follow "must be"."""
 
 _NEVER_SHOWN = {"client_secret", "client_secret_file", "password_file", "url"}
-"""A file's name too: who mistakes the key writes the secret itself there."""
+"""A file's name too: who mistakes the key writes the secret itself there. See `file_name`."""
+
+_WORDS = re.compile(r"(?:(?:[A-Za-z]{1,15}[0-9]{0,3}|[0-9]{1,3})(?:[._/-]+|$))+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,15 @@ def complaint(
     if kind == "missing":
         return f"{where} is missing; it must be {allowed}."
     return f"{where}{_shown(key, value)}: {detail or f'must be {allowed}'}."
+
+
+def file_name(name: str, path: Sequence[str | int]) -> str:
+    """`"name", ` where it is surely a file's: short words between dots, dashes and slashes. Else nothing.
+
+    A Client Secret pasted there is one long run of letters and digits; a database password may look like a word.
+    """
+    sure = path[-1] == "client_secret_file" and len(name) < 100 and _WORDS.fullmatch(name.lstrip("./"))
+    return f"{json.dumps(name)}, " if sure else ""
 
 
 def unknown_variable(name: str, known: Iterable[str]) -> str:

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
-from etl.complaints import PREFIX, Keys, Place, complaint, unknown_variable, variable_of
+from etl.complaints import PREFIX, Keys, Place, complaint, file_name, unknown_variable, variable_of
 from etl.errors import ConfigError
 from etl.model import Channel, Keep, Scope
 from etl.secret_file import read_secret
@@ -287,7 +287,8 @@ class _Reader:
         try:
             text, is_open = read_secret(folder / name)
         except ValueError as problem:
-            self.problems.append(f"{where} {problem} (relative names start at {folder.absolute()}).")
+            shown = file_name(name, path)
+            self.problems.append(f"{where} {problem} ({shown}relative names start at {folder.absolute()}).")
             return None
         if is_open:
             self.warnings.append(f"{where} names a file that others on this machine can read; run chmod 600 on it.")

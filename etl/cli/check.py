@@ -242,10 +242,6 @@ def observed(profile: Profile) -> str:
 
 
 def _print(output: Output, step: Step) -> None:
-    mark = click.style("ok  ", fg="green") if step.ok else click.style("FAIL", fg="red")
     took = f" ({step.seconds:.0f} s)" if step.seconds > WORTH_TELLING else ""
-    line = f"{mark}  {clean(step.what)}: {clean(step.result)}{took}"
-    if output.quiet and not step.ok:
-        output.complain(line)
-    else:
-        output.say(line)
+    word, colour = ("ok  ", "green") if step.ok else ("FAIL", "red")
+    output.item(word, colour, f"{clean(step.what)}: {clean(step.result)}{took}", loud=not step.ok)

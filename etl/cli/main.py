@@ -163,5 +163,5 @@ def _fail(code: int, problems: list[str], *, as_json: bool) -> int:
 
         click.echo(json.dumps({"exit_code": code, "errors": problems}))
     for problem in problems:
-        click.echo(f"kore-etl: {problem}", err=True)
+        Output().complain(f"kore-etl: {problem}")
     return code

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import sys
+import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import click
 
@@ -67,11 +68,19 @@ class Output:
     def say(self, text: str = "") -> None:
         """A line for a person, on stdout."""
         if not (self.as_json or self.quiet):
-            click.echo(text)
+            click.echo(folded(text, _columns(sys.stdout)))
 
     def complain(self, text: str) -> None:
         """A line that must be seen even under --quiet, on stderr."""
-        click.echo(text, err=True)
+        click.echo(folded(text, _columns(sys.stderr)), err=True)
+
+    def item(self, word: str, colour: str, text: str, *, loud: bool = False) -> None:
+        """A line of a list behind a coloured word; a `loud` one is seen even under --quiet, on stderr."""
+        if self.as_json or (self.quiet and not loud):
+            return
+        room = _columns(sys.stderr if self.quiet else sys.stdout)
+        body = folded(text, room and room - len(word) - 2).replace("\n", "\n" + " " * (len(word) + 2))
+        click.echo(f"{click.style(word, fg=colour)}  {body}", err=self.quiet)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """A table that fits the terminal, elsewhere as wide as it is; text from outside made harmless."""
@@ -83,7 +92,7 @@ class Output:
         from rich.text import Text
 
         cells = [[clean(cell) for cell in row] for row in rows]
-        room = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+        room = _columns(sys.stdout)
         fitted, cells = fit(columns, cells, room)
         table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, BETWEEN - 1, 0, 0))
         for column, width in fitted:
@@ -104,6 +113,22 @@ class Output:
     def answering(self) -> Output:
         """For the verbs that only look: what was asked for is printed, --quiet or not."""
         return replace(self, quiet=False)
+
+
+def _columns(stream: TextIO) -> int | None:
+    """The terminal's width; None where the stream leads elsewhere."""
+    return shutil.get_terminal_size().columns if stream.isatty() else None
+
+
+def folded(text: str, room: int | None) -> str:
+    """Long sentences broken between words; indented lines (commands to paste) and everything else as it is."""
+    if room is None:
+        return text
+    lines = (
+        line if line.startswith(" ") else textwrap.fill(line, room, break_long_words=False, break_on_hyphens=False)
+        for line in text.split("\n")
+    )
+    return "\n".join(lines)
 
 
 def fit(

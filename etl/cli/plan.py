@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from etl.cli.options import Instant, account_option, channel_option
-from etl.cli.output import Column, Output, number
+from etl.cli.output import Column, Output, many, number
 from etl.model import Scope, ScopeState, Window
 from etl.plan import Priced
 
@@ -47,6 +47,7 @@ def command(
         raise click.UsageError(f"--start {start.isoformat()} must be before --end {end.isoformat()}.")
     if only_gaps and start is None:
         raise click.UsageError("--only-gaps goes with --start and --end.")
+    output = output.answering()
     from etl import bootstrap
     from etl import plan as planner
     from etl.cli import config, signals
@@ -68,11 +69,20 @@ def command(
     return 0
 
 
+COLUMNS = (
+    Column("Account", cuts=True),
+    Column("Channel"),
+    Column("From (UTC)"),
+    Column("To (UTC)"),
+    Column("Why", wraps=True),
+    Column("Requests", number=True),
+)
+
+
 def _show(output: Output, priced: Sequence[Priced], minutes: float | None, names: Mapping[Scope, str]) -> None:
     known = [one.requests for one in priced if one.requests is not None]
     requests = sum(known) if len(known) == len(priced) else None
     output.document(_document(priced, requests, minutes))
-    columns = [Column("Account"), Column("Channel"), Column("From"), Column("To"), Column("Why")]
     rows = [
         (
             names[one.window.scope],
@@ -84,10 +94,11 @@ def _show(output: Output, priced: Sequence[Priced], minutes: float | None, names
         )
         for one in priced
     ]
-    output.table([*columns, Column("Requests", number=True)], rows)
+    output.table(COLUMNS, rows)
     output.say()
     at_the_limit = f", {minutes:.1f} minutes at the rate limit" if minutes else ""
-    output.say(f"{len(priced)} windows, {_known(requests)} requests{at_the_limit}. Nothing was read or written.")
+    asked = f"{UNKNOWN} requests" if requests is None else many(requests, "request")
+    output.say(f"{many(len(priced), 'window')}, {asked}{at_the_limit}. Nothing was read or written.")
     if requests is None:
         output.say("What was never read has no price yet: its size is known after the first request.")
 

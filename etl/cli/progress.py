@@ -61,8 +61,8 @@ class Seen:
     def note(self, now: float) -> str:
         """What is going on: a wait, else the listing being read, and what could not be proven so far."""
         doing = self.wait(now)
-        if not doing and not self.windows:
-            doing = "planning"
+        if not doing and not self.pages:
+            doing = "waiting for the first answer" if self.windows else "planning"
         if not doing and self.reading is not None:
             doing = f"{self.names.get(self.reading, self.reading.account_id)} {self.reading.channel.value}"
         troubled = f"{number(self.troubled)} not proven" if self.troubled else ""

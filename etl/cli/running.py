@@ -80,7 +80,9 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
     if outcome.verdict is Verdict.COMPLETE and not totals["windows"] and outcome.verb in NOTHING_DUE:
         output.say(f"{NOTHING_DUE[outcome.verb]} Run {outcome.run_id}.")
         return
-    output.table(COLUMNS, [_row(scope, outcome.verdict, names) for scope in outcome.scopes])
+    broken = {_app(scope) for scope in outcome.scopes if scope.error is not None}
+    rows = [_row(one, names, state(one, outcome.verdict, broken=_app(one) in broken)) for one in outcome.scopes]
+    output.table(COLUMNS, rows)
     output.say()
     for note in _grouped(outcome, names, _notes):
         output.say(note)
@@ -124,15 +126,16 @@ UNREAD = {Verdict.REFUSED: "refused", Verdict.HELD: "held", Verdict.UNREADABLE: 
 """What an account that was not read has met, where it is the same for all of them."""
 
 
-def state(scope: ScopeOutcome, verdict: Verdict) -> str:
-    """One word for what is wrong with a scope, empty when nothing is: the worst of it."""
+def state(scope: ScopeOutcome, verdict: Verdict, *, broken: bool) -> str:
+    """One word for what is wrong with a scope, empty when nothing is: the worst of it.
+
+    `broken`: a listing of the same app has an error, which can have ended the app's turn before this one's.
+    """
     windows = scope.windows
-    if not windows.get(State.PROVEN) and not windows.get(State.OPEN) and not windows.get(State.UNPROVEN):
-        if scope.error is not None or verdict is Verdict.STOPPED:
-            return "failed" if windows.get(State.FAILED) else UNREAD.get(verdict, "not read")
-        return ""
     if windows.get(State.FAILED):
         return "failed"
+    if not windows and (broken or verdict is Verdict.STOPPED):
+        return UNREAD.get(verdict, "not read")
     if windows.get(State.UNPROVEN):
         return "unproven"
     if scope.rejects_waiting:
@@ -140,7 +143,11 @@ def state(scope: ScopeOutcome, verdict: Verdict) -> str:
     return "see below" if scope.error is not None else ""
 
 
-def _row(scope: ScopeOutcome, verdict: Verdict, names: Mapping[Scope, str]) -> list[str]:
+def _app(scope: ScopeOutcome) -> tuple[str, str]:
+    return scope.scope.account_id, scope.scope.app_id
+
+
+def _row(scope: ScopeOutcome, names: Mapping[Scope, str], word: str) -> list[str]:
     windows = scope.windows
     closed = sum(count for state, count in windows.items() if state is not State.OPEN)
     added, removed = scope.loaded.links_added, scope.loaded.links_removed
@@ -148,7 +155,7 @@ def _row(scope: ScopeOutcome, verdict: Verdict, names: Mapping[Scope, str]) -> l
     return [
         names[scope.scope],
         scope.scope.channel.value,
-        state(scope, verdict),
+        word,
         f"{number(windows.get(State.PROVEN, 0))}/{number(closed)}",
         number(scope.seen),
         number(scope.loaded.inserted),

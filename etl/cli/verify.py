@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import click
 
 from etl.cli.options import account_option, channel_option, wait_option
-from etl.cli.output import Column, Output, clean, number, plain
+from etl.cli.output import Column, Output, clean, many, number, plain
 from etl.model import Difference, Scope
 
 SHOWN = 50
@@ -56,19 +56,28 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
     return code
 
 
+COLUMNS = (
+    Column("Account", cuts=True),
+    Column("Channel"),
+    Column("Campaign"),
+    Column("What"),
+    Column("Fields", wraps=True),
+)
+
+
 def _show(output: Output, differences: Sequence[Difference], names: Mapping[Scope, str]) -> None:
     if not differences or output.as_json:
         return
-    columns = [Column(name) for name in ("Account", "Channel", "Campaign", "What", "Fields")]
     rows = [
         (names[one.scope], one.scope.channel.value, one.campaign_id, one.kind, ", ".join(one.fields))
         for one in differences[:SHOWN]
     ]
-    output.table(columns, rows)
+    output.table(COLUMNS, rows)
     more = f" ({number(len(differences) - SHOWN)} more; --json shows all)" if differences[SHOWN:] else ""
     output.say()
     output.complain(
-        f"{number(len(differences))} campaigns differ{more}. `kore-etl sync` mends what the source changed since; "
+        f"{many(len(differences), 'campaign')} not the same{more}. "
+        "`kore-etl sync` mends what the source changed since; "
         "`kore-etl backfill --rewrite` over their dates mends rows changed by hand."
     )
     if output.quiet:

@@ -41,6 +41,7 @@ def test_before_anything_is_planned_the_display_says_so() -> None:
     """No total is known yet: nothing divides by it or formats it."""
     assert "0/0 windows" in drawn(seen())[0]
     assert "planning" in drawn(seen())[1]
+    assert "waiting for the first answer" in drawn(seen(Planned(SCOPE, 2)))[1]
 
 
 def test_rows_and_pages_move_while_a_window_is_read() -> None:
@@ -84,8 +85,13 @@ def test_a_page_ends_its_accounts_wait() -> None:
 
 def test_windows_without_proof_are_counted() -> None:
     """Trouble shows while the run still goes on."""
-    sums = seen(Planned(SCOPE, 3), WindowDone(WINDOW, State.FAILED, 0, "x"), WindowDone(WINDOW, State.PROVEN, 5))
-    assert sums.note(0.0) == "1 not proven"
+    sums = seen(
+        Planned(SCOPE, 3),
+        PageRead(SCOPE, 5),
+        WindowDone(WINDOW, State.FAILED, 0, "x"),
+        WindowDone(WINDOW, State.PROVEN, 5),
+    )
+    assert sums.note(0.0) == "EMEA retail sms, 1 not proven"
 
 
 def test_without_a_terminal_long_waits_are_logged(capsys: pytest.CaptureFixture[str]) -> None:

@@ -60,7 +60,14 @@ def test_a_scope_in_trouble_is_marked(
     windows: dict[State, int], error: str | None, waiting: int, verdict: Verdict, word: str
 ) -> None:
     """One word in the table, so that "see above" leads somewhere."""
-    assert state(scope(Channel.SMS, windows=windows, error=error, rejects_waiting=waiting), verdict) == word
+    one = scope(Channel.SMS, windows=windows, error=error, rejects_waiting=waiting)
+    assert state(one, verdict, broken=error is not None) == word
+
+
+def test_a_channel_that_was_not_reached_is_marked_as_well(capsys: pytest.CaptureFixture[str]) -> None:
+    """The error stands at the first channel, neither was read."""
+    out, _ = shown(capsys, Verdict.UNREADABLE, 5, scope(Channel.SMS, error=DOWN), scope(Channel.VOICE))
+    assert out.count("no answer") == 2
 
 
 def test_a_run_without_trouble_has_no_column_for_it(capsys: pytest.CaptureFixture[str]) -> None:

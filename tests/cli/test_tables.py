@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.cli.output import BETWEEN, Column, Output, fit, many
+from etl.cli.output import BETWEEN, Column, Output, fit, folded, many
 
 COLUMNS = (
     Column("Account", cuts=True),
@@ -74,3 +74,10 @@ def test_plurals() -> None:
         "2 accounts",
         "1,200 accounts",
     ]
+
+
+def test_sentences_are_folded_between_words_and_commands_are_not() -> None:
+    """On a terminal; elsewhere a sentence stays one line."""
+    text = "one two three\n  kore-etl --config some/where/config.toml"
+    assert folded(text, 9) == "one two\nthree\n  kore-etl --config some/where/config.toml"
+    assert folded(text, None) == text

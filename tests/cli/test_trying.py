@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
+from base64 import b64encode, urlsafe_b64encode
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from etl.cli.config import PLACEHOLDERS
 from etl.cli.main import run
 from etl.cli.program import program
 from etl.cli.sandbox import in_folder, refuse_foreign, write_config
+from etl.complaints import file_name
 from etl.example import example_config
 from etl.sandbox import faults
 
@@ -89,7 +94,24 @@ def test_the_examples_placeholders_are_problems_until_they_are_filled_in(
     err = capsys.readouterr().err
     for key in ("[auth] client_id", "[[accounts]] number 1 account_id", "[[accounts]] number 1 app_id"):
         assert f"{key} is still the example's; fill in yours." in err
-    assert "client_secret_file names a file that cannot be read" in err
+    assert "[auth] client_secret_file names a file that cannot be read" in err
+    assert '("client-secret", relative names start at' in err
+
+
+@pytest.mark.parametrize("name", ["client-secret", "/etc/kore/secret.txt", "../secrets/account-12.secret"])
+def test_a_name_that_is_surely_a_files_is_shown(name: str) -> None:
+    """So that a typo in it can be seen."""
+    assert file_name(name, ("auth", "client_secret_file")) == f'"{name}", '
+    assert file_name(name, ("warehouse", "password_file")) == "", "a password may look like a word"
+
+
+@settings(max_examples=200, deadline=None)
+@given(secret=st.binary(min_size=24, max_size=64), spelt=st.sampled_from(["hex", "base64", "urlsafe"]))
+def test_a_secret_pasted_in_place_of_a_name_is_not_shown(secret: bytes, spelt: str) -> None:
+    """Whatever alphabet it is written in: even few bytes make runs too long for a word."""
+    drawn = hashlib.sha512(secret).digest()[: len(secret)]
+    text = {"hex": drawn.hex().encode(), "base64": b64encode(drawn), "urlsafe": urlsafe_b64encode(drawn)}[spelt]
+    assert file_name(text.decode(), ("auth", "client_secret_file")) == ""
 
 
 def test_a_verb_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
