@@ -203,8 +203,8 @@ def _sliced(text: bytes) -> _Envelope:
 
 
 def number(raw: Raw | bytes) -> int | None:
-    """A count as the envelope spells it: a whole number, or one in quotes; None for anything else."""
-    match = re.fullmatch(rb'\s*("?)(\d{1,15})\1\s*', bytes(raw))
+    """A count as the envelope spells it: a whole number (7, 7.0), or one in quotes; None for anything else."""
+    match = re.fullmatch(rb'\s*("?)(\d{1,15})(?:\.0{1,15})?\1\s*', bytes(raw))
     return int(match[2]) if match else None
 
 
