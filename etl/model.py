@@ -122,6 +122,8 @@ class PageRequest:
     end: datetime | None = None
     sort: tuple[tuple[str, str], ...] = (("createdAt", "asc"),)
     filters: Filters = Filters()
+    page: int | None = None
+    """None = the number that fits `skip`; another one only to see which of the two wins."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from etl.cli.options import account_option, channel_option
 from etl.cli.output import Output, clean, many, number
-from etl.errors import AccountFailed, AccountRefused, KoreEtlError, SourceError, WarehouseError
+from etl.errors import AccountFailed, AccountRefused, KoreEtlError, LeaseError, SourceError, WarehouseError
 
 if TYPE_CHECKING:
     from etl.extract.source import AccountSource
@@ -24,12 +24,6 @@ if TYPE_CHECKING:
     from etl.warehouse.address import Address
     from etl.warehouse.warehouse import Warehouse
 
-
-OBSERVED = timedelta(days=30)
-"""How much of the latest history is read to observe the server."""
-
-CLOCK_OFF = 2.0
-"""Seconds that the source's clock, told in whole seconds, may differ before it is worth a word."""
 
 ATTEMPTS = 2
 """How often one request is tried: who checks waits for the answer, a run is more stubborn."""
@@ -59,8 +53,9 @@ class Step:
 def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> int:
     """Test the configuration, the warehouse, and for each account the secret, the token and the API.
 
-    Also shows what is observed about the server: which date it filters by, whether it keeps the order, how many rows a
-    page holds. Reads the last 30 days of each account and channel, a few requests; writes nothing.
+    Also observes what the server does where the docs are silent (which date it filters by, whether bounds are included,
+    the order kept, `skip` or `page` wins), with at most 7 requests per account and channel, and keeps that in the
+    warehouse for the nights to come. Writes no campaign.
     """
     from etl.cli import config, signals
 
@@ -105,26 +100,28 @@ async def _examine(
 
     steps = [await _try("warehouse", None, warehouse)]
     show(steps[0])
+    before = dict(profiles)
     async with aclosing(_accounts(settings, listings, profiles)) as found:
         async for step in found:
             steps.append(step)
             show(step)
+    if steps[0].ok:
+        await _keep(settings, before, profiles)
     return steps
 
 
 async def _accounts(
-    settings: Settings, listings: Mapping[ResolvedAccount, Sequence[Scope]], profiles: Mapping[Scope, Profile]
+    settings: Settings, listings: Mapping[ResolvedAccount, Sequence[Scope]], profiles: dict[Scope, Profile]
 ) -> AsyncGenerator[Step, None]:
     """The accounts side by side; their steps in the configured order."""
     from etl import bootstrap
 
-    settle = bootstrap.plan_policy(settings).settle
     turns = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
     async with bootstrap.sources(impatient(settings), list(listings), lambda _: None) as sources:
 
         async def examine(account: ResolvedAccount) -> list[Step]:
             async with turns:
-                return await _account(account, sources[account], listings[account], profiles, settle)
+                return await _account(account, sources[account], listings[account], profiles)
 
         tasks = [asyncio.create_task(examine(account)) for account in listings]
         try:
@@ -149,8 +146,7 @@ async def _account(
     account: ResolvedAccount,
     source: AccountSource,
     scopes: Sequence[Scope],
-    profiles: Mapping[Scope, Profile],
-    settle: timedelta,
+    profiles: dict[Scope, Profile],
 ) -> list[Step]:
     """One account's channels; what is wrong with the account as a whole is asked and told once."""
     steps: list[Step] = []
@@ -162,7 +158,7 @@ async def _account(
             continue
 
         async def listing(scope: Scope = scope) -> str:
-            return await _listing(source, scope, profiles.get(scope), settle)
+            return await _listing(source, scope, profiles)
 
         steps.append(await _try(what, account.account_id, listing))
     return steps
@@ -212,33 +208,48 @@ def try_file(address: Address) -> None:
         ) from error
 
 
-async def _listing(source: AccountSource, scope: Scope, known: Profile | None, settle: timedelta) -> str:
-    from etl.model import FailedRead, Profile, Reason, Window
+async def _listing(source: AccountSource, scope: Scope, profiles: dict[Scope, Profile]) -> str:
+    from etl.model import Profile
 
-    page, _ = await source.census(scope)
-    closed = datetime.now(UTC).replace(microsecond=0) - settle
-    window = Window(scope, closed - OBSERVED, closed, Reason.LOOKBACK)
-    read = await source.read(window, known or Profile())
-    if isinstance(read, FailedRead):
-        raise read.error
-    total = "an unknown number of" if page.total is None else number(page.total)
-    skew = 0.0 if page.server_now is None else (page.server_now - datetime.now(UTC)).total_seconds()
-    clock = f"; its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}" if abs(skew) > CLOCK_OFF else ""
-    return f"answers, {total} campaigns{clock}; {observed(read.profile)}"
+    found = await source.observe(scope, profiles.get(scope) or Profile())
+    profiles[scope] = found.profile
+    total = "an unknown number of" if found.total is None else number(found.total)
+    skew = found.profile.clock_skew_seconds or 0.0
+    clock = f"; its clock is {abs(skew):.0f} s {'ahead' if skew > 0 else 'behind'}" if skew else ""
+    return f"answers, {total} campaigns{clock}; {observed(found.profile)}"
+
+
+async def _keep(settings: Settings, before: Mapping[Scope, Profile], after: Mapping[Scope, Profile]) -> None:
+    """What was observed, for the nights to come; not where there is no schema yet, or another run has the account."""
+    from etl import bootstrap
+    from etl.warehouse.migrate import SchemaState
+
+    news = {scope: profile for scope, profile in after.items() if profile != before.get(scope)}
+    async with bootstrap.warehouse(settings) as store:
+        if not news or await store.schema_state() is not SchemaState.CURRENT:
+            return
+        for account_id in sorted({scope.account_id for scope in news}):
+            with contextlib.suppress(LeaseError):
+                async with store.lease(account_id, seconds=settings.sync.lease_seconds) as lease:
+                    for scope in sorted(scope for scope in news if scope.account_id == account_id):
+                        await store.save_profile(lease, scope, news[scope])
 
 
 def observed(profile: Profile) -> str:
     """What is known of a server, in a few words."""
-    dates = (
-        "not known yet which date it filters by"
-        if profile.filtered_date is None
-        else (
-            "ignores dates" if profile.filtered_date.value == "neither" else f"filters by {profile.filtered_date.value}"
-        )
-    )
-    order = {None: "order not seen yet", True: "keeps the order", False: "does not keep the order asked for"}
-    page = "" if profile.largest_page is None else f", largest page seen: {profile.largest_page} rows"
-    return f"{dates}, {order[profile.order_kept]}{page}"
+    words = []
+    if profile.filtered_date is not None:
+        neither = profile.filtered_date.value == "neither"
+        words.append("ignores dates" if neither else f"filters by {profile.filtered_date.value}")
+    bounds = {(True, True): "both bounds included", (True, False): "end excluded", (False, True): "start excluded"}
+    told = (profile.start_inclusive, profile.end_inclusive)
+    if None not in told:
+        words.append(bounds.get((bool(told[0]), bool(told[1])), "both bounds excluded"))
+    if profile.order_kept is not None:
+        words.append("keeps the order" if profile.order_kept else "does not keep the order asked for")
+    if profile.offset_by is not None:
+        words.append(f"`{profile.offset_by}` wins")
+    return ", ".join(words) or "too few rows to observe the server"
 
 
 def _print(output: Output, step: Step) -> None:

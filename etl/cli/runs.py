@@ -100,6 +100,8 @@ COLUMNS = (
 def _show(output: Output, run: RunDetail, names: Mapping[Scope, str]) -> None:
     line = run.line
     output.say(f"Run {line.run_id}: {line.verb}, {line.verdict.value}, started {when(line.started_at)} UTC.")
+    if not run.windows:
+        output.say("It read no window.")
     place = {scope: number for number, scope in enumerate(names)}
     in_order = sorted(run.windows, key=lambda w: (place.get(w.scope, len(place)), w.scope, w.window_no))
     for scope, windows in groupby(in_order, key=lambda window: window.scope):

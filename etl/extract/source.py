@@ -12,15 +12,15 @@ import aiohttp
 from etl.errors import AccountFailed, WindowFailed
 from etl.extract import hints, observe, windows
 from etl.extract.auth import TokenMint
-from etl.extract.listing import Api, Listing, Spent
+from etl.extract.listing import Api, Listing
 from etl.extract.pace import Pace
+from etl.extract.probing import Probe
 from etl.extract.proof import Accepted, Ask, Refused, choose, machine
 from etl.extract.reading import Reading
 from etl.extract.retry import RetryPolicy
 from etl.extract.undated import Undated
 from etl.model import (
     Census,
-    Cost,
     Emit,
     FailedRead,
     FilteredDate,
@@ -86,10 +86,16 @@ class AccountSource:
         )
         self._undated = Undated(self._listing, page_size=api.page_size, max_rows=api.max_window_rows)
 
-    async def census(self, scope: Scope) -> tuple[Page, Cost]:
-        """One undated request for one row: how many there are. Raises WindowFailed or AccountFailed."""
-        spent = Spent()
-        return await self._undated.count(scope, spent), spent.cost
+    async def observe(self, scope: Scope, profile: Profile) -> Census:
+        """How many campaigns there are, and what the server does where the docs are silent: a few requests.
+
+        Raises WindowFailed or AccountFailed.
+        """
+        probe = Probe(self._listing, scope, profile)
+        total = await probe.run()
+        skew = observe.skew(self._listing.clock_ahead or 0.0)
+        known = replace(probe.profile, clock_skew_seconds=skew)
+        return Census(total, self._clock() + timedelta(seconds=skew), probe.cost, known)
 
     async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
         """Read a window and prove it, or say what to read in its place, or why it could not be read.

@@ -33,7 +33,9 @@ def body(request: PageRequest) -> bytes:
     says it (skip not a multiple of limit) it is left out. Dates are cut to the millisecond, as the wire knows no less.
     """
     fields: dict[str, Any] = {"type": request.channel.value, "limit": request.limit, "skip": request.skip}
-    if request.skip % request.limit == 0:
+    if request.page is not None:
+        fields["page"] = request.page
+    elif request.skip % request.limit == 0:
         fields["page"] = request.skip // request.limit + 1
     if request.start is not None:
         fields["startDate"] = instant(request.start)

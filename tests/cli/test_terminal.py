@@ -28,10 +28,11 @@ def test_the_demo_runs_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
 
 def test_looking_at_the_demo_afterwards_fits_80_columns(tmp_path: Path) -> None:
     """The demo's configuration serves the verbs that look; names stand instead of ids, no word is broken."""
-    assert on_terminal(["--quiet", "demo", "--campaigns", "20"], tmp_path)[0] == 0
-    for verb in (["status"], ["runs"], ["runs", "show", "latest"]):
+    code, drawn = on_terminal(["--quiet", "demo", "--campaigns", "20"], tmp_path)
+    assert code == 0, drawn
+    for verb in (["status"], ["plan"], ["runs"], ["runs", "show", "latest"]):
         code, drawn = on_terminal(["--config", "kore-etl-demo/config.toml", *verb], tmp_path)
         assert code == 0, drawn
         assert max(map(cell_len, lines_of(drawn))) <= 80 or verb == ["status"]  # its first line is a path
-        assert verb == ["runs"] or "EMEA retail" in drawn
+        assert verb == ["runs"] or "EMEA ret" in drawn
         assert verb != ["runs", "show", "latest"] or "small account" in drawn

@@ -14,6 +14,7 @@ from aiohttp import web
 from etl.errors import AccountRefused, AccountUnavailable, WindowFailed
 from etl.extract.retry import RetryPolicy
 from etl.model import (
+    Census,
     Channel,
     FailedRead,
     FilteredDate,
@@ -365,9 +366,11 @@ async def test_throttling_pauses_and_the_read_goes_on(rig: Any, sandbox: Any, fo
 async def test_the_census_is_one_undated_request(rig: Any, sandbox: Any) -> None:
     """One row at most, the total of everything."""
     async with sandbox(catalogue(30)) as served:
-        page, cost = await rig(served.url).source.census(SCOPE)
-        assert (page.total, len(page.records)) == (30, 1)
-        assert len(served.requests) == cost.requests == 1
+        counted = await rig(served.url).source.read(window(reason=Reason.CENSUS), Profile())
+        assert isinstance(counted, Census)
+        assert counted.total == 30
+        assert len(served.requests) == counted.cost.requests == 1
+        assert served.requests[0].rows == 1
 
 
 async def test_nothing_there_is_an_unavailable_account(rig: Any, unused: str) -> None:
