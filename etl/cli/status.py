@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from etl.cli.options import account_option, channel_option
-from etl.cli.output import Column, Output, ago, number, plain, when
+from etl.cli.output import Column, Output, ago, clean, number, plain, when
 
 if TYPE_CHECKING:
     from etl.model import Scope
     from etl.settings import Settings
     from etl.warehouse.reading import RunLine, ScopeFreshness
+    from etl.warehouse.standing import Standing
     from etl.warehouse.warehouse import Warehouse
 
 
@@ -27,23 +28,25 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     from etl.cli import config
     from etl.cli.reading import nothing_read, read, where
 
-    async def query(store: Warehouse) -> tuple[tuple[ScopeFreshness, ...], tuple[RunLine, ...]]:
-        return await store.freshness(), await store.runs(limit=5)
+    async def query(
+        store: Warehouse,
+    ) -> tuple[tuple[ScopeFreshness, ...], tuple[RunLine, ...], Mapping[Scope, Standing]]:
+        return await store.freshness(), await store.runs(limit=5), await store.standings()
 
     output = output.answering()
     settings = config.load(output, "warehouse")
-    stored, runs = read(settings, query, empty=((), ()))
+    stored, runs, standings = read(settings, query, empty=((), (), {}))
     lines = _chosen(settings, stored, accounts, channel)
     output.document(
         {
             "exit_code": 0,
             "warehouse": where(settings),
-            "scopes": [plain(line) for line in lines],
+            "scopes": [plain(line) | _standing(standings.get(line.scope)) for line in lines],
             "runs": [plain(run) for run in runs],
         }
     )
     output.say(f"Warehouse: {where(settings)}")
-    _show(output, lines, config.names(settings))
+    _show(output, lines, config.names(settings), standings)
     if runs:
         last = runs[0]
         output.say(f"Last run {last.run_id}: {last.verb}, {last.verdict.value}, started {when(last.started_at)} UTC.")
@@ -97,19 +100,45 @@ COLUMNS = (
     Column("Campaigns", number=True),
     Column("Unproven", number=True, hides=True),
     Column("Rejected", number=True, hides=True),
+    Column("Missing", number=True, hides=True),
+    Column("Oldest read", spare=True),
+    Column("Proofs", spare=True),
     Column("Last run", spare=True),
 )
 
 
-def _show(output: Output, lines: Sequence[ScopeFreshness], names: Mapping[Scope, str]) -> None:
+def _standing(standing: Standing | None) -> dict[str, Any]:
+    """What the copy of a scope rests on, as JSON."""
+    if standing is None:
+        return {"proofs": [], "oldest_read_at": None, "pending_deletions": 0, "doubts": []}
+    doubts = [{"start": one.interval.start, "end": one.interval.end, "why": one.why} for one in standing.doubts]
+    return {
+        "proofs": standing.proofs,
+        "oldest_read_at": standing.oldest_read_at,
+        "pending_deletions": standing.pending_deletions,
+        "doubts": doubts,
+    }
+
+
+def _show(
+    output: Output,
+    lines: Sequence[ScopeFreshness],
+    names: Mapping[Scope, str],
+    standings: Mapping[Scope, Standing],
+) -> None:
     if not lines:
         return
     output.say()
-    output.table(COLUMNS, [_line(line, names) for line in lines])
+    output.table(COLUMNS, [_line(line, names, standings.get(line.scope)) for line in lines])
+    for line in lines:
+        for doubt in standings[line.scope].doubts if line.scope in standings else ():
+            what = f"{names.get(line.scope, line.scope.account_id)} {line.scope.channel.value}"
+            stretch = f"{when(doubt.interval.start)} to {when(doubt.interval.end)}"
+            output.say(f"Not proven: {clean(what)}, {stretch}: {clean(doubt.why)}")
     output.say()
 
 
-def _line(line: ScopeFreshness, names: Mapping[Scope, str]) -> tuple[str, ...]:
+def _line(line: ScopeFreshness, names: Mapping[Scope, str], standing: Standing | None) -> tuple[str, ...]:
     age = "-" if line.age_seconds is None else ago(timedelta(seconds=line.age_seconds))
     return (
         names.get(line.scope, line.scope.account_id),
@@ -119,5 +148,8 @@ def _line(line: ScopeFreshness, names: Mapping[Scope, str]) -> tuple[str, ...]:
         number(line.live_rows),
         number(line.unproven_windows),
         number(line.rejects_waiting),
+        number(standing.pending_deletions if standing else 0),
+        when(standing.oldest_read_at if standing else None),
+        ", ".join(standing.proofs if standing else ()) or "-",
         line.last_run_verdict.value if line.last_run_verdict else "never",
     )

@@ -141,6 +141,8 @@ class Listing:
             spent.retries += 1
             if isinstance(error, Throttled):
                 spent.throttled_seconds += self._pace.pause(seconds)
+            else:
+                self._pace.tell(seconds, "trying again" if error.answered else "no answer, trying again")
 
         try:
             page = await persist(

@@ -39,6 +39,11 @@ class Pace:
         self._next_in_line = asyncio.Lock()
         self._paused_until = monotonic()
 
+    def tell(self, seconds: float, why: str) -> None:
+        """Say that the account waits, where it is worth a word."""
+        if seconds > _WORTH_TELLING_SECONDS:
+            self._emit(Waiting(self._account_id, seconds, why))
+
     def pause(self, seconds: float) -> float:
         """No request of the account starts for so many seconds. Returns by how many that is later than before."""
         now = self._monotonic()

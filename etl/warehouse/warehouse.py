@@ -28,7 +28,7 @@ from etl.model import (
     Sweep,
     Verdict,
 )
-from etl.warehouse import absence, address, compare, ledger, loader, migrate, reading, rejects
+from etl.warehouse import absence, address, compare, ledger, loader, migrate, reading, rejects, standing
 from etl.warehouse.database import Database
 from etl.warehouse.dialect import insert_or_replace
 from etl.warehouse.failures import RowConflict
@@ -36,6 +36,7 @@ from etl.warehouse.lease import Lease, Sleep, fence, held
 from etl.warehouse.migrate import MigrationResult, SchemaState
 from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, ScopeFreshness
 from etl.warehouse.schema import source_profiles
+from etl.warehouse.standing import Standing
 
 STORE_TRIES = 3
 """How often a window is stored again when another account's writer stored one of its ids meanwhile."""
@@ -231,6 +232,11 @@ class Warehouse:
         """Every scope that was ever read, in order."""
         async with self._database.read() as connection:
             return await reading.freshness(connection)
+
+    async def standings(self) -> Mapping[Scope, Standing]:
+        """What each scope's copy rests on, and what is in doubt."""
+        async with self._database.read() as connection:
+            return await standing.standings(connection)
 
     async def gaps(self) -> tuple[Gap, ...]:
         """What no read has proven, per scope in time order."""
