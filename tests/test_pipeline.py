@@ -456,7 +456,6 @@ async def test_a_lost_lease_is_noticed_while_the_next_window_is_read() -> None:
 
 async def test_a_store_under_way_is_finished_when_the_run_is_stopped() -> None:
     """The window was read, and what is stored is stored whole."""
-    warehouse = FakeWarehouse()
     storing = asyncio.Event()
 
     class Patient(FakeWarehouse):
@@ -466,9 +465,11 @@ async def test_a_store_under_way_is_finished_when_the_run_is_stopped() -> None:
                 await asyncio.sleep(0)
             return await super().store(*arguments, **options)
 
+    def one_window(state: ScopeState, now: datetime) -> tuple[Window, ...]:
+        return windows_of(state, now)[:1]
+
     warehouse = Patient()
-    one = lambda state, now: windows_of(state, now)[:1]
-    task = asyncio.create_task(run(warehouse, (SMS, FakeSource()), plan=one))
+    task = asyncio.create_task(run(warehouse, (SMS, FakeSource()), plan=one_window))
     await storing.wait()
     task.cancel()
     with pytest.raises(pipeline.Stopped):

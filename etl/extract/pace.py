@@ -50,8 +50,8 @@ class Pace:
         before = max(self._paused_until, now)
         self._paused_until = max(before, now + seconds)
         longer = self._paused_until - before
-        if longer > _WORTH_TELLING_SECONDS:
-            self._emit(Waiting(self._account_id, seconds, "Kore.ai asked to wait"))
+        if longer:
+            self.tell(seconds, "Kore.ai asked to wait")
         return longer
 
     @asynccontextmanager
@@ -106,6 +106,5 @@ class Pace:
         return int(self._monotonic() * 1000)
 
     async def _wait_for_room(self, seconds: float) -> None:
-        if seconds > _WORTH_TELLING_SECONDS:
-            self._emit(Waiting(self._account_id, seconds, "the rate limit"))
+        self.tell(seconds, "the rate limit")
         await self._sleep(seconds)
