@@ -1,7 +1,7 @@
 """A night of a large account: what it costs against a full read, and that `plan` knew it.
 
-`python tests/bench/large_account.py [CAMPAIGNS] [CHANGES]` serves a sandbox account with four years of history, loads it
-into SQLite, changes campaigns of any age, and prints requests and seconds of the next night.
+`python tests/bench/large_account.py [CAMPAIGNS] [CHANGES]` serves a sandbox account with four years of history, loads
+it into SQLite, changes campaigns of any age, and prints requests and seconds of the next night.
 """
 
 from __future__ import annotations
@@ -59,9 +59,8 @@ def measure(folder: Path, campaigns: int, changes: int) -> None:
         brought = connection.execute("SELECT count(*) FROM campaigns WHERE name = 'Changed in the bench'").fetchone()[0]
     full, spent = first["totals"]["requests"], second["totals"]["requests"]
     print(f"first load   {campaigns:,} campaigns, {full} requests, {first_seconds:.1f} s, {first['verdict']}")
-    print(
-        f"the night    {brought} of {changes} changes, {spent} requests ({spent / full:.1%} of a full read), {seconds:.1f} s"
-    )
+    share = f"{spent} requests ({spent / full:.1%} of a full read)"
+    print(f"the night    {brought} of {changes} changes, {share}, {seconds:.1f} s")
     print(f"plan said    {plan['totals']['requests']} requests")
     print(f"verify       {len(verify['differences'])} differences, {verify_seconds:.1f} s")
 
