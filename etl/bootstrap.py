@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 from etl import __version__, keep, pipeline, plan, transform, turn
+from etl.errors import WarehouseError
 from etl.extract import wire
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
@@ -135,6 +136,7 @@ def plan_policy(settings: Settings) -> plan.Policy:
         settle=timedelta(minutes=settings.sync.settle_minutes),
         full_sweep_rows=settings.sync.full_sweep_rows,
         resweep_days=settings.sync.resweep_days,
+        max_window_rows=settings.sync.max_window_rows,
         page_size=settings.api.page_size,
     )
 
@@ -194,6 +196,8 @@ async def verify(
 ) -> tuple[RunOutcome, tuple[Difference, ...]]:
     """Read everything as `execute` does, and compare instead of storing."""
     async with warehouse(settings) as store, sources(settings, list(scopes), emit) as opened:
+        if await store.schema_state() is SchemaState.EMPTY:
+            raise WarehouseError("The warehouse is empty, so there is nothing to verify: run `kore-etl sync` first.")
         await store.ready()
         comparing = Comparing(store)
         outcome = await pipeline.run(

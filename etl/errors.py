@@ -8,8 +8,8 @@ KoreEtlError
 │   │   └── TokenRefused        ... once, with a new token; then the account is refused
 │   ├── WindowFailed            stops a window: recorded as failed, the others go on       exit 1
 │   └── AccountFailed           stops an account: the others go on
-│       ├── AccountRefused      credentials, scope, host          exit 3 when it is every account
-│       └── AccountUnavailable  down, or throttled for too long   exit 5 when it is every account
+│       ├── AccountRefused      credentials, scope                exit 3 when it is every account
+│       └── AccountUnavailable  down, elsewhere, or throttled     exit 5 when it is every account
 ├── LeaseError                  stops an account: the others go on
 │   ├── LeaseHeld               another run has it                                         exit 4
 │   └── LeaseLost               another run took it over; nothing more is written          exit 1
@@ -65,11 +65,11 @@ class AccountFailed(SourceError):
 
 
 class AccountRefused(AccountFailed):
-    """Kore.ai does not accept this account's credentials, scope, app or host."""
+    """Kore.ai does not accept this account's credentials, scope or app."""
 
 
 class AccountUnavailable(AccountFailed):
-    """The source is down, unreachable, or asks to stay away for longer than we wait."""
+    """The source is down, unreachable, not where it should be, or asks to stay away for longer than we wait."""
 
 
 class LeaseError(KoreEtlError):

@@ -30,6 +30,7 @@ class Policy:
     full_sweep_rows: int
     resweep_days: int
     page_size: int
+    max_window_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +223,14 @@ def price(window: Window, state: ScopeState, policy: Policy) -> Priced:
     rows = _rows_in(window.interval, state)
     if window.reason is Reason.UNDATED:
         return Priced(window, 2 * ceil(state.stored / page) + 1)  # two equal sweeps and a count (L4)
-    return Priced(window, 1 if rows < min(page, state.profile.largest_page or 1) else ceil(rows / page) + 1)
+    if rows > policy.max_window_rows:  # a head, a look at the last part, and the parts, filled to four fifths
+        parts = ceil(rows / (0.8 * policy.max_window_rows))
+        return Priced(window, 2 + parts * _sweep(rows / parts, page, state))
+    return Priced(window, _sweep(rows, page, state))
+
+
+def _sweep(rows: float, page: int, state: ScopeState) -> int:
+    return 1 if rows < min(page, state.profile.largest_page or 1) else ceil(rows / page) + 1
 
 
 def minutes(priced: Iterable[Priced], limits: Mapping[str, int]) -> float | None:

@@ -44,6 +44,8 @@ class Tally:
     whole: Window | None = None
     """What was read again because the census disagreed."""
     disagrees: bool = False
+    read_all: bool = False
+    """Whether a proven read without dates has shown all there is: nothing is left to differ."""
     absent: set[str] = field(default_factory=set)
     unwanted: set[str] = field(default_factory=set)
     settled: Settled = field(default_factory=Settled)
@@ -72,9 +74,11 @@ class Tally:
         self.profile = replace(self.profile, census_difference=left, census_explained=undated and self.all_proven)
 
     def doubt(self) -> None:
-        """A difference that no read explains is said every night; under a `keep` no census is taken."""
+        """A difference that no read explains is said every night that counts again; under a `keep` none does."""
+        if self.read_all and self.whole is None:
+            self.profile = replace(self.profile, census_difference=0, census_explained=True)
         is_open = self.profile.census_difference and not self.profile.census_explained
-        if is_open and self.keep == Keep():
+        if is_open and self.census is not None and self.keep == Keep():
             self.disagrees = True
             self.errors.append(
                 f"{census.sentence(self.profile.census_difference)}, and no read of its whole history shows which"
@@ -84,6 +88,7 @@ class Tally:
         if sweep.window.reason not in HINTS:
             self.states[sweep.state] += 1
         left_out_again = len(sweep.unwanted & (self.shown or set()))
+        self.read_all |= sweep.window.reason is Reason.UNDATED and sweep.state is State.PROVEN
         again = self._shown_before(sweep)
         self.seen += sweep.seen - sweep.beyond - len(again) - left_out_again
         rejected = sum(isinstance(record, Rejected) for record in again)

@@ -24,6 +24,7 @@ POLICY = plan.Policy(
     full_sweep_rows=5000,
     resweep_days=28,
     page_size=100,
+    max_window_rows=5000,
 )
 
 FROM_THE_BEGINNING = replace(POLICY, history_start=BEGINNING)

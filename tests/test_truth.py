@@ -10,6 +10,10 @@ import pytest
 from night import hours_ago, night
 from warehouse_look import rows, source_rows, stored_rows
 
+from etl.sandbox.catalogue import Catalogue
+from etl.sandbox.faults import Call, Fault
+from etl.sandbox.switches import Switches
+
 LARGE = "[sync]\nfull_sweep_rows = 0\nlookback_days = 30\n"
 """Every account counts as large: only what is due is read."""
 
@@ -131,3 +135,44 @@ def test_verify_finds_what_only_one_side_has(
         new = sandbox.catalogue.insert(account_id, "voice", created_at=hours_ago(2), now=hours_ago(2))
         found = {d["campaign_id"]: d["kind"] for d in kore_etl.json("verify")["differences"]}
         assert found == {gone: "not in the source", new: "not stored"}
+
+
+@pytest.mark.parametrize("filtered_date", ["createdAt", "updatedAt", "none"])
+def test_a_backfill_brings_what_was_created_then_whatever_the_server_filters(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str, filtered_date: str
+) -> None:
+    """Campaigns created in the interval and updated long after it are in the interval all the same."""
+    switches = Switches(filtered_date=filtered_date)
+    with night(tmp_path, capsys, sqlite_url, accounts=1, switches=switches) as (sandbox, kore_etl):
+        account_id = sandbox.catalogue.accounts[0].account_id
+        for hour in range(5):
+            created = hours_ago(9000 + hour)
+            sandbox.catalogue.insert(account_id, "sms", created_at=created, now=hours_ago(4000), name="Created then")
+        start, end = hours_ago(9010).isoformat(), hours_ago(8990).isoformat()
+        document = kore_etl.json("backfill", "--channel", "sms", "--start", start, "--end", end)
+        assert (document["exit_code"], document["totals"]["proven"]) == (0, 1)
+        assert rows(sqlite_url, "SELECT count(*) FROM campaigns WHERE name = 'Created then'") == [(5,)]
+
+
+def test_a_doubt_of_one_night_is_not_said_for_ever(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str
+) -> None:
+    """Rows vanish while the first night reads; once everything was read without dates nothing is left to doubt."""
+    settings = "[api]\npage_size = 10\n\n[sync]\nmax_window_rows = 20\n"
+    switches = Switches(filtered_date="updatedAt")
+    with night(tmp_path, capsys, sqlite_url, accounts=1, campaigns=60, settings=settings, switches=switches) as (
+        sandbox,
+        kore_etl,
+    ):
+        account_id = sandbox.catalogue.accounts[0].account_id
+
+        def vanish(catalogue: Catalogue, call: Call) -> None:
+            if records := catalogue.listing(account_id, "sms"):
+                catalogue.delete(account_id, "sms", records[0]["id"])
+
+        sandbox.faults = (Fault("mutate", times=40, act=vanish),)
+        kore_etl.json("sync")
+        sandbox.faults = ()
+        kore_etl.json("sync", "--accept-deletions")
+        assert kore_etl.json("sync", "--accept-deletions")["exit_code"] == 0
+        assert stored_rows(sqlite_url) == source_rows(sandbox)

@@ -8,7 +8,7 @@ import click
 
 from etl.cli.options import account_option, channel_option, wait_option
 from etl.cli.output import Column, Output, clean, many, number, plain
-from etl.model import Difference, Scope
+from etl.model import Difference, Scope, Verdict
 
 SHOWN = 50
 """Differences in the table; `--json` has them all."""
@@ -46,7 +46,9 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
         outcome = stopped.outcome
     code = outcome.exit_code or (1 if differences else 0)
     found = [plain(difference) for difference in differences]
-    output.document({**report.document(outcome), "exit_code": code, "differences": found})
+    verdict = Verdict.INCOMPLETE if code == 1 else outcome.verdict
+    document = {**report.document(outcome), "verdict": verdict.value, "exit_code": code}
+    output.document({**document, "differences": found})
     if outcome.exit_code:
         show_tables(output, outcome, names)
     _show(output, differences, names)

@@ -12,7 +12,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-from etl.errors import AccountRefused, AttemptFailed, SourceError, Throttled, TokenRefused, WindowFailed
+from etl.errors import (
+    AccountRefused,
+    AccountUnavailable,
+    AttemptFailed,
+    SourceError,
+    Throttled,
+    TokenRefused,
+    WindowFailed,
+)
 from etl.extract import wire
 from etl.model import Page, Record
 
@@ -76,9 +84,9 @@ def error(answer: Answer, *, now: datetime, where: str) -> SourceError:
     if status == 403:
         return AccountRefused(f"Kore.ai denies access to {where} ({quote}). {SCOPES}")
     if status == 404:
-        return AccountRefused(f"There is no campaign listing for {where} ({quote}). Check host, path and app_id.")
+        return AccountUnavailable(f"There is no campaign listing for {where} ({quote}). Check host, path and app_id.")
     if 300 <= status < 400:
-        return AccountRefused(
+        return AccountUnavailable(
             f"The host redirects {where} elsewhere ({quote}), which is not followed because the token would go along. "
             "Set host and path to where the API really is."
         )

@@ -19,10 +19,10 @@ _FEW = 20
 class Probe:
     """One scope's questions. At most 7 requests."""
 
-    def __init__(self, listing: Listing, scope: Scope, profile: Profile) -> None:
+    def __init__(self, listing: Listing, scope: Scope, profile: Profile, spent: Spent | None = None) -> None:
         self._listing = listing
         self._scope = scope
-        self._spent = Spent()
+        self._spent = spent or Spent()
         self.profile = profile
 
     @property
@@ -34,17 +34,24 @@ class Probe:
 
         Raises WindowFailed or AccountFailed.
         """
-        first = await self._ask(PageRequest(self._scope.channel, limit=_FEW))
-        self.profile = observe.learn_census(self.profile, first)
+        first = await self.which_date()
         if len({record.key for record in first.records}) > 1:
             await self._offset(first)
-        dates = observe.telling_dates(first.records)
-        for instant in dates or ():
-            if self.profile.filtered_date is None:
-                await self._ask(self._between(instant - _MILLISECOND, instant + _MILLISECOND))
-        if dates is not None and self.profile.filtered_date is FilteredDate.CREATED:
+        if observe.telling_dates(first.records) is not None and self.profile.filtered_date is FilteredDate.CREATED:
             await self._bounds(first)
         return first.total
+
+    async def which_date(self) -> Page:
+        """Ask only which date is filtered: a page without dates, and a window around a date of one of its rows, or two.
+
+        Returns that page. Raises as `run`.
+        """
+        first = await self._ask(PageRequest(self._scope.channel, limit=_FEW))
+        self.profile = observe.learn_census(self.profile, first)
+        for instant in observe.telling_dates(first.records) or ():
+            if self.profile.filtered_date is None:
+                await self._ask(self._between(instant - _MILLISECOND, instant + _MILLISECOND))
+        return first
 
     async def _ask(self, request: PageRequest) -> Page:
         page = await self._listing.page(request, self._scope, self._spent)

@@ -11,6 +11,7 @@ import aiohttp
 
 from etl.errors import AccountFailed, WindowFailed
 from etl.extract import hints, observe, windows
+from etl.extract.answers import NotAccepted
 from etl.extract.auth import TokenMint
 from etl.extract.listing import Api, Listing
 from etl.extract.pace import Pace
@@ -41,6 +42,9 @@ __all__ = ["AccountSource", "Api"]
 
 TRIES = 2
 """How often each proof is tried before a window counts as unproven."""
+
+UNDATED_ROWS = 50_000
+"""The most rows that a read without dates, which cannot be split, may hold in memory."""
 
 WORTH_HALVING = timedelta(hours=1)
 """A window that no proof accepted is halved down to this; shorter ones are stored unproven."""
@@ -109,6 +113,8 @@ class AccountSource:
                 return await self._undated.census(reading)
             if window.reason in hints.REASONS:
                 return await self._undated.hear(reading)
+            if window.reason is Reason.BACKFILL:
+                await self._choose_dates(reading)
             return await self._read(reading)
         except (WindowFailed, AccountFailed) as error:
             return reading.failed(error)
@@ -116,6 +122,27 @@ class AccountSource:
     def _begin(self, window: Window, profile: Profile) -> Reading:
         clock_known = self._listing.clock_ahead is not None
         return Reading(window, profile, self._listing, self._emit, self._clock, self._clock(), clock_known)
+
+    async def _choose_dates(self, reading: Reading) -> None:
+        """A part of the history is read by creation only where that is the date that the server filters.
+
+        Elsewhere a campaign created then and updated since is in no window of these dates: everything is read without
+        dates, unless that is too much to hold. Then the part is read as well as can be, and is not proven.
+        """
+        scope = reading.window.scope
+        try:
+            if reading.profile.filtered_date is None and scope not in self._asked_which_date:
+                self._asked_which_date.add(scope)
+                probe = Probe(self._listing, scope, reading.profile, reading.spent)
+                await probe.which_date()
+                reading.profile = probe.profile
+            if windows.trusts_dates(reading.profile):
+                return
+            total = (await self._undated.count(scope, reading.spent)).total
+        except NotAccepted:
+            return  # undated requests do not work: the window's own rows must tell
+        if total is not None and total <= UNDATED_ROWS:
+            reading.window = replace(reading.window, reason=Reason.UNDATED)
 
     async def _read(self, reading: Reading) -> Sweep | Split:
         if reading.window.reason is Reason.UNDATED:  # all there is, new rows too: neither closed nor to be cut
@@ -237,6 +264,8 @@ class AccountSource:
     def _done(
         self, reading: Reading, records: tuple[Record, ...], total: int | None, *, proof: Proof | None, why: str | None
     ) -> Sweep:
+        if reading.window.reason is Reason.BACKFILL and not windows.trusts_dates(reading.profile):
+            proof, why = None, "the server filters by another date, so rows created then may be in other windows"
         kept, beyond = windows.own(records, reading.window, reading.profile)
         judged = State.UNPROVEN if proof is None else State.PROVEN
         state = judged if reading.closed or reading.window.reason is Reason.UNDATED else State.OPEN

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from etl.errors import AccountRefused, AttemptFailed, SourceError, Throttled, TokenRefused
+from etl.errors import AccountRefused, AccountUnavailable, AttemptFailed, SourceError, Throttled, TokenRefused
 from etl.extract.answers import Answer, NotAccepted, error, page, retry_after
 from etl.model import Rejected
 
@@ -35,9 +35,9 @@ TABLE: list[tuple[int, bytes, type[SourceError]]] = [
     (400, b'{"errors":[{"msg":"error verifying the jwt: jti","code":401}]}', TokenRefused),
     (200, b'{"errors":[{"msg":"error verifying the jwt: replay","code":401}]}', TokenRefused),
     (403, b"<html>Forbidden</html>", AccountRefused),
-    (404, b"not here", AccountRefused),
-    (301, b"", AccountRefused),
-    (307, b"", AccountRefused),
+    (404, b"not here", AccountUnavailable),
+    (301, b"", AccountUnavailable),
+    (307, b"", AccountUnavailable),
     (401, b'{"errors":[{"msg":"JWE token is required","code":4002}]}', AccountRefused),
     (200, b'{"status":"error","message":"JWE token is required"}', AccountRefused),
     (429, b"", Throttled),

@@ -295,7 +295,7 @@ async def test_a_server_that_contradicts_itself_for_ever_is_not_believed(rig: An
         assert len(served.requests) < 60
 
 
-async def test_a_redirect_refuses_the_account(rig: Any, sandbox: Any) -> None:
+async def test_a_redirect_ends_the_accounts_turn(rig: Any, sandbox: Any) -> None:
     """The token stays here: nothing is asked of the other place."""
     async with sandbox(catalogue(5)) as served:
         served.faults = (Fault("redirect"),)
