@@ -301,7 +301,7 @@ async def test_a_redirect_ends_the_accounts_turn(rig: Any, sandbox: Any) -> None
         served.faults = (Fault("redirect"),)
         got = await rig(served.url).source.read(window(), Profile())
         assert isinstance(got, FailedRead)
-        assert isinstance(got.error, AccountRefused)
+        assert isinstance(got.error, AccountUnavailable)
         assert len(served.requests) == 1
 
 
