@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from etl.keep import kept, text, wants
 from etl.model import (
     Campaign,
+    Census,
     Channel,
     Cost,
     Keep,
@@ -127,5 +128,6 @@ def test_a_difference_of_an_earlier_census_is_not_said_under_keep() -> None:
     """Nothing would ever take it back: the next census comes without a filter."""
     for keep, disagrees in ((Keep(), True), (ACTIVE, False)):
         tally = Tally(SMS, keep, profile=Profile(census_difference=3, census_explained=False))
+        tally.census = Census(100, datetime(2026, 1, 1, tzinfo=UTC), Cost(), tally.profile)
         tally.doubt()
         assert (tally.disagrees, bool(tally.errors)) == (disagrees, disagrees)
