@@ -66,6 +66,9 @@ class Reason(StrEnum):
     BACKFILL = "backfill"
 
 
+UNDATED_ROWS = 50_000
+"""The most rows that a read without dates, which cannot be split, may hold in memory."""
+
 HINTS = (Reason.CENSUS, Reason.FEED, Reason.UNFINISHED)
 """Reads that prove nothing: see `Window`."""
 

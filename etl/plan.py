@@ -12,12 +12,10 @@ from datetime import datetime, timedelta
 from math import ceil
 
 from etl.intervals import intersect, subtract
-from etl.model import BEGINNING, HINTS, FilteredDate, Interval, Reason, Scope, ScopeState, Window
+from etl.model import BEGINNING, HINTS, UNDATED_ROWS, FilteredDate, Interval, Reason, Scope, ScopeState, Window
 
 _MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
-UNDATED_ROWS = 50_000
-"""The most rows that a read without dates, which cannot be split, may hold in memory."""
 
 
 @dataclass(frozen=True, slots=True)

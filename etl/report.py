@@ -9,7 +9,6 @@ from etl.model import AccountEnd, AccountOutcome, RunOutcome, ScopeOutcome, Stat
 
 EXIT_OK = 0
 EXIT_INCOMPLETE = 1
-EXIT_USAGE = 2
 EXIT_REFUSED = 3
 EXIT_HELD = 4
 EXIT_UNREADABLE = 5

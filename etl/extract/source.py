@@ -21,6 +21,7 @@ from etl.extract.reading import Reading
 from etl.extract.retry import RetryPolicy
 from etl.extract.undated import Undated
 from etl.model import (
+    UNDATED_ROWS,
     Census,
     Emit,
     FailedRead,
@@ -42,9 +43,6 @@ __all__ = ["AccountSource", "Api"]
 
 TRIES = 2
 """How often each proof is tried before a window counts as unproven."""
-
-UNDATED_ROWS = 50_000
-"""The most rows that a read without dates, which cannot be split, may hold in memory."""
 
 WORTH_HALVING = timedelta(hours=1)
 """A window that no proof accepted is halved down to this; shorter ones are stored unproven."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -65,7 +64,7 @@ class Comparing:
 
     async def scope_state(self, scope: Scope, keep: str | None = None) -> ScopeState:
         self._seen[scope], self._unwanted[scope] = set(), set()
-        return replace(await self._warehouse.scope_state(scope, keep), proven=(), unproven=())
+        return await self._warehouse.scope_state(scope, keep)
 
     async def store(
         self,
