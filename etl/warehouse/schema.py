@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     Dialect,
     Float,
     Index,
@@ -170,6 +171,12 @@ campaign_counter_history = Table(
     _column("total_messages_sent", BigInteger, "The value"),
     _column("campaign_instance_id", Text, "The instance it belongs to"),
     _column("run_id", Text, "The run that saw the next value", nullable=False),
+    _column("superseded_at", Utc, "When we saw the next value (UTC)"),
+    _column("day", Date, "The day of superseded_at (UTC)"),
+    _column(
+        "next_messages", BigInteger, "Messages that the next value shows beyond this one, at least; null = unknown"
+    ),
+    _column("next_is_reset", Boolean, "Whether the next value counts a new run of the campaign from zero"),
     comment="Superseded values of total_messages_sent",
 )
 
@@ -290,19 +297,35 @@ source_profiles = Table(
     comment="What was observed about the server; null = not known",
 )
 
-_LIVE = text("deleted_at IS NULL")
+_DELETED = text("deleted_at IS NOT NULL")
 
 Index(
-    "campaigns_live_by_creation",
+    "campaigns_by_creation",
     campaigns.c.account_id,
     campaigns.c.app_id,
     campaigns.c.channel,
     campaigns.c.created_at,
-    sqlite_where=_LIVE,
-    postgresql_where=_LIVE,
+    campaigns.c.deleted_at,  # so that live rows are counted without a look at the table
 )
+Index("campaigns_by_date", campaigns.c.created_at)
+Index("campaigns_by_version", campaigns.c.valid_from)
+Index("campaigns_by_reading", campaigns.c.counted_at)
+Index(
+    "campaigns_deleted",
+    campaigns.c.campaign_id,
+    campaigns.c.deleted_at,
+    sqlite_where=_DELETED,
+    postgresql_where=_DELETED,
+)
+Index("campaign_history_by_account", campaign_history.c.account_id, campaign_history.c.valid_from)
+Index("campaign_history_by_start", campaign_history.c.valid_from)
+Index("campaign_contact_list_history_by_list", campaign_contact_list_history.c.contact_list_id)
+Index("campaign_contact_list_history_by_start", campaign_contact_list_history.c.valid_from)
+Index("campaign_counter_history_by_day", campaign_counter_history.c.day)
+Index("campaign_counter_history_by_reading", campaign_counter_history.c.observed_at)
 Index("contact_lists_by_account", contact_lists.c.account_id)
 Index("campaign_contact_lists_by_list", campaign_contact_lists.c.contact_list_id)
+Index("campaign_contact_lists_by_start", campaign_contact_lists.c.valid_from)
 Index(
     "rejected_records_by_scope",
     rejected_records.c.account_id,
@@ -321,6 +344,9 @@ Index("sync_runs_by_start", sync_runs.c.started_at)
 
 ATTRIBUTES = tuple(column.name for column in _attributes())
 """A difference in any of these starts a new version (`valid_from`)."""
+
+STAMPS = tuple(column.name for column in _stamps())
+"""The source's own times: kept with a version, but a new one starts none."""
 
 COUNTERS = ("total_messages_sent", "campaign_instance_id")
 """A difference in any of these starts a new reading (`counted_at`)."""

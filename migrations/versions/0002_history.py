@@ -1,0 +1,59 @@
+"""What history needs: how one counter reading leads to the next, and the indexes of the analysts' views."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+_UTC = sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+
+_INDEXES = (
+    ("campaigns_by_creation", "campaigns", ["account_id", "app_id", "channel", "created_at", "deleted_at"]),
+    ("campaigns_by_date", "campaigns", ["created_at"]),
+    ("campaigns_by_version", "campaigns", ["valid_from"]),
+    ("campaigns_by_reading", "campaigns", ["counted_at"]),
+    ("campaign_history_by_account", "campaign_history", ["account_id", "valid_from"]),
+    ("campaign_history_by_start", "campaign_history", ["valid_from"]),
+    ("campaign_contact_lists_by_start", "campaign_contact_lists", ["valid_from"]),
+    ("campaign_contact_list_history_by_list", "campaign_contact_list_history", ["contact_list_id"]),
+    ("campaign_contact_list_history_by_start", "campaign_contact_list_history", ["valid_from"]),
+    ("campaign_counter_history_by_day", "campaign_counter_history", ["day"]),
+    ("campaign_counter_history_by_reading", "campaign_counter_history", ["observed_at"]),
+)
+
+
+def upgrade() -> None:
+    # Nullable although always filled: SQLite adds no other column without making the table anew, under analysts' views.
+    for column in (
+        sa.Column("superseded_at", _UTC, comment="When we saw the next value (UTC)"),
+        sa.Column("day", sa.Date(), comment="The day of superseded_at (UTC)"),
+        sa.Column(
+            "next_messages",
+            sa.BigInteger(),
+            comment="Messages that the next value shows beyond this one, at least; null = unknown",
+        ),
+        sa.Column(
+            "next_is_reset",
+            sa.Boolean(),
+            comment="Whether the next value counts a new run of the campaign from zero",
+        ),
+    ):
+        op.add_column("campaign_counter_history", column)
+    op.drop_index("campaigns_live_by_creation", "campaigns")
+    for name, table, columns in _INDEXES:
+        op.create_index(name, table, columns)
+    deleted = sa.text("deleted_at IS NOT NULL")
+    op.create_index(
+        "campaigns_deleted",
+        "campaigns",
+        ["campaign_id", "deleted_at"],
+        sqlite_where=deleted,
+        postgresql_where=deleted,
+    )
+
+
+def downgrade() -> None:
+    raise NotImplementedError("kore-etl migrates forward only; restore a backup to go back.")
