@@ -7,15 +7,16 @@ already is marked `deleted_at`. Nothing is ever removed. The loader clears both 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, true, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import FilteredDate, Reason, Rejected, Scope, Settled, State, Stock, Sweep
+from etl.model import FilteredDate, Reason, Scope, Settled, State, Stock, Sweep
 from etl.warehouse import rejects, rows
+from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values
 from etl.warehouse.schema import campaigns, rejected_records
 
@@ -58,19 +59,6 @@ def _place(sweep: Sweep) -> ColumnElement[bool] | None:
     return and_(campaigns.c.created_at >= sweep.window.start, campaigns.c.created_at < sweep.window.end)
 
 
-async def seen_again(connection: AsyncConnection, sweep: Sweep) -> None:
-    """Take the marks off rows whose record came but could not be stored: unreadable is not gone."""
-    ids = [record.campaign_id for record in sweep.records if isinstance(record, Rejected) and record.campaign_id]
-    usable = sorted(set(filter(rows.is_usable, ids)))
-    if usable:
-        chosen = in_values(campaigns.c.campaign_id, usable, connection.dialect)
-        marked = or_(campaigns.c.missing_since.is_not(None), campaigns.c.deleted_at.is_not(None))
-        own = and_(*_of(sweep.window.scope))
-        await connection.execute(
-            update(campaigns).where(chosen, marked, own).values(missing_since=None, deleted_at=None)
-        )
-
-
 async def unwanted(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
     """Live rows that the read showed with values that are left out: what was seen needs no proof."""
     ids = sorted(filter(rows.is_usable, sweep.unwanted))
@@ -89,20 +77,21 @@ async def settle(
     ids = sorted(gone.absent | gone.unwanted)
     if not ids:
         return Settled()
+    column = campaigns.c
     found = await connection.execute(
-        select(campaigns.c.campaign_id, campaigns.c.missing_since).where(
-            live(scope), in_values(campaigns.c.campaign_id, ids, connection.dialect)
+        select(column.campaign_id, column.missing_since, column.last_changed_at).where(
+            live(scope), in_values(column.campaign_id, ids, connection.dialect)
         )
     )
-    marks = {row[0]: row[1] for row in found}
-    fresh = sorted(key for key, missing_since in marks.items() if missing_since is None)
-    again = sorted(key for key, missing_since in marks.items() if missing_since is not None)
+    marks = {row[0]: (row[1], row[2]) for row in found}
+    fresh = sorted(key for key, (missing_since, _) in marks.items() if missing_since is None)
+    again = {key: changed_at for key, (missing_since, changed_at) in marks.items() if missing_since is not None}
     stored = await connection.scalar(select(func.count()).select_from(campaigns).where(live(scope)))
     lost, absent = gone.absent.intersection(fresh), gone.absent.intersection(marks)
     if not accept and (brake := _brake(len(lost), len(absent), stored or 0)):
         return Settled(brake=brake)
-    await _mark(connection, fresh, missing_since=now, last_run_id=run_id)
-    await _mark(connection, again, deleted_at=now, last_run_id=run_id)
+    await _miss(connection, fresh, run_id, now)
+    await _delete(connection, again, run_id, now)
     return Settled(missing=len(fresh), deleted=len(again))
 
 
@@ -141,7 +130,21 @@ def _brake(fresh: int, absent: int, stored: int) -> str | None:
     )
 
 
-async def _mark(connection: AsyncConnection, ids: Sequence[str], **values: object) -> None:
+async def _miss(connection: AsyncConnection, ids: Sequence[str], run_id: str, now: datetime) -> None:
     if ids:
         chosen = in_values(campaigns.c.campaign_id, ids, connection.dialect)
-        await connection.execute(update(campaigns).where(chosen).values(values))
+        await connection.execute(update(campaigns).where(chosen).values(missing_since=now, last_run_id=run_id))
+
+
+async def _delete(connection: AsyncConnection, changed_at: Mapping[str, datetime], run_id: str, now: datetime) -> None:
+    """A deletion is a change: it ends the version, at a time after the last one."""
+    dates = {key: rows.later(now, changed) for key, changed in sorted(changed_at.items())}
+    deleted = [{"key": key, "at": at, "changed": at, "by_run": run_id} for key, at in dates.items()]
+    await in_chunks(connection, _DELETE, deleted)
+
+
+_DELETE = (
+    update(campaigns)
+    .where(campaigns.c.campaign_id == bindparam("key"))
+    .values(deleted_at=bindparam("at"), last_changed_at=bindparam("changed"), last_run_id=bindparam("by_run"))
+)

@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
+from typing import Any
 
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.warehouse import dialect, failures
 from etl.warehouse.address import Address
+
+CHUNK = 5_000
+"""Rows in one round to the database: bounds memory, not parameters (each row is sent by itself)."""
+
+
+async def in_chunks(connection: AsyncConnection, statement: Executable, values: Sequence[Mapping[str, Any]]) -> None:
+    """Execute `statement` for each of `values`."""
+    for start in range(0, len(values), CHUNK):
+        await connection.execute(statement, values[start : start + CHUNK])
 
 
 class Database:

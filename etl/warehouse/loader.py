@@ -1,4 +1,5 @@
-"""How one window's rows and links get into the tables: look, decide (rows.py), write only what changed, ids sorted."""
+"""How one window's rows and links get into the tables: look, decide (rows.py, links.py), write only what changed, ids
+sorted; what a change ends is copied out first (history.py)."""
 
 from __future__ import annotations
 
@@ -8,17 +9,16 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Executable, and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, Loaded, Rejected, Sweep
-from etl.warehouse import rejects, rows
+from etl.warehouse import history, links, rejects, rows
+from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values, insert_missing
-from etl.warehouse.rows import Change, Glimpse, Moment, Outcome
+from etl.warehouse.links import Link, Links
+from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted
 from etl.warehouse.schema import campaign_contact_lists, campaigns, contact_lists
-
-CHUNK = 5_000
-"""Rows in one round to the database: bounds memory, not parameters (each row is sent by itself)."""
 
 _GLIMPSE = (
     campaigns.c.campaign_id,
@@ -36,12 +36,12 @@ _UPDATE = (
     .values({column.name: bindparam(column.name) for column in campaigns.c if not column.primary_key})
 )
 
-_UNLINK = delete(campaign_contact_lists).where(
-    and_(
-        campaign_contact_lists.c.campaign_id == bindparam("of_campaign"),
-        campaign_contact_lists.c.contact_list_id == bindparam("to_list"),
-    )
+_THIS_LINK = and_(
+    campaign_contact_lists.c.campaign_id == bindparam("of_campaign"),
+    campaign_contact_lists.c.contact_list_id == bindparam("to_list"),
 )
+_UNLINK = delete(campaign_contact_lists).where(_THIS_LINK)
+_RESTART = update(campaign_contact_lists).where(_THIS_LINK).values(valid_from=bindparam("again_at"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +59,15 @@ async def load(
     RowConflict: the caller looks again."""
     moment = _moment(run_id, sweep, rewrite=rewrite)
     read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
-    glimpses = await _glimpses(connection, [one.campaign_id for one in read if rows.is_usable(one.campaign_id)])
-    looked = rows.sort(read, glimpses, moment, app_rank)
-    full = await _full(connection, [one.campaign_id for one in looked.compare])
-    changes = [rows.insertion(one, moment) for one in looked.new]
-    changes += [rows.change(full[one.campaign_id], one, moment) for one in looked.compare]
-    await _write_campaigns(connection, changes)
-    links = await _write_links(connection, changes, moment)
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
+    glimpses = await _glimpses(connection, sorted(_ids(read) | _ids(rejected)))
+    looked = rows.sort(read, glimpses, moment, app_rank)
+    back = rows.seen_again(_ids(rejected) - _ids(read), glimpses, moment.scope)
+    changes, unmarked = await _decided(connection, looked, back, moment)
+    of_links = await write(connection, [*changes, *unmarked], moment)
     records = rejects.of_records(sweep.window.scope, rejected, looked.refused)
     await rejects.store(connection, run_id, sweep, records, rejects.of_fields(sweep.window.scope, changes))
-    return _stored(changes, looked.same, links, len(records))
+    return _stored(changes, looked.same, of_links, len(records))
 
 
 def _moment(run_id: str, sweep: Sweep, *, rewrite: bool) -> Moment:
@@ -77,15 +75,30 @@ def _moment(run_id: str, sweep: Sweep, *, rewrite: bool) -> Moment:
     return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite)
 
 
-def _stored(changes: Sequence[Change], same: int, links: rows.Links, rejected: int) -> Stored:
+def _ids(records: Sequence[Campaign] | Sequence[Rejected]) -> set[str]:
+    ids = (record.campaign_id for record in records)
+    return {one for one in ids if one is not None and rows.is_usable(one)}
+
+
+async def _decided(
+    connection: AsyncConnection, looked: Sorted, back: Sequence[str], moment: Moment
+) -> tuple[list[Change], list[Change]]:
+    """The changes that count, and those of rows that only lose their marks."""
+    full = await _full(connection, [*(one.campaign_id for one in looked.compare), *back])
+    changes = [rows.insertion(one, moment) for one in looked.new]
+    changes += [rows.change(full[one.campaign_id], one, moment) for one in looked.compare]
+    return changes, [rows.unmarked(full[campaign_id], moment) for campaign_id in back]
+
+
+def _stored(changes: Sequence[Change], same: int, of_links: Links, rejected: int) -> Stored:
     count = Counter(one.outcome for one in changes)
     loaded = Loaded(
         inserted=count[Outcome.INSERTED],
         updated=count[Outcome.UPDATED],
         unchanged=count[Outcome.UNCHANGED] + same,
         revived=count[Outcome.REVIVED],
-        links_added=len(links.added),
-        links_removed=len(links.removed),
+        links_added=len(of_links.added),
+        links_removed=len(of_links.removed),
         rejected=rejected,
     )
     return Stored(loaded, sum(one.older for one in changes))
@@ -110,30 +123,34 @@ async def _full(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, di
     return {row["campaign_id"]: dict(row) for row in found.mappings()}
 
 
-async def _stored_links(connection: AsyncConnection, ids: Sequence[str]) -> list[tuple[str, int]]:
+async def _stored_links(connection: AsyncConnection, ids: Sequence[str]) -> list[Link]:
     if not ids:
         return []
     link = campaign_contact_lists.c
     wanted = in_values(link.campaign_id, ids, connection.dialect)
-    return [
-        (row[0], row[1])
-        for row in await connection.execute(select(link.campaign_id, link.contact_list_id).where(wanted))
-    ]
+    found = await connection.execute(select(link.campaign_id, link.contact_list_id, link.valid_from).where(wanted))
+    return [Link(row[0], row[1], row[2]) for row in found]
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-async def _in_chunks(connection: AsyncConnection, statement: Executable, values: Sequence[Mapping[str, Any]]) -> None:
-    for start in range(0, len(values), CHUNK):
-        await connection.execute(statement, values[start : start + CHUNK])
+async def write(connection: AsyncConnection, changes: Sequence[Change], moment: Moment) -> Links:
+    """Write what was decided: first what it ends, then the rows, then their links. Returns what became of links."""
+    account_id = moment.scope.account_id
+    stored = await _stored_links(connection, links.needed(changes))
+    of_links = links.difference(account_id, moment.run_id, changes, stored)
+    changes = sorted(links.dated(changes, of_links, moment.run_id), key=lambda one: one.campaign_id)
+    await history.write(connection, moment.run_id, changes, of_links)
+    await _write_campaigns(connection, changes)
+    await _write_links(connection, of_links, moment)
+    return of_links
 
 
 async def _write_campaigns(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    written = [(one.outcome, one.row) for one in changes if one.row is not None]
-    await _in_chunks(connection, insert(campaigns), [row for what, row in written if what is Outcome.INSERTED])
-    updated = [_keyed(row) for what, row in written if what is not Outcome.INSERTED]
-    await _in_chunks(connection, _UPDATE, updated)
+    written = [(one.before, one.row) for one in changes if one.row is not None]
+    await in_chunks(connection, insert(campaigns), [row for before, row in written if before is None])
+    await in_chunks(connection, _UPDATE, [_keyed(row) for before, row in written if before is not None])
 
 
 def _keyed(row: rows.Row) -> dict[str, Any]:
@@ -142,24 +159,25 @@ def _keyed(row: rows.Row) -> dict[str, Any]:
     return values
 
 
-async def _write_links(connection: AsyncConnection, changes: Sequence[Change], moment: Moment) -> rows.Links:
-    account_id = moment.scope.account_id
-    relinked = [
-        one.row["campaign_id"]
-        for one in changes
-        if one.row is not None and one.links is not None and one.outcome is not Outcome.INSERTED
-    ]
-    links = rows.links(account_id, changes, await _stored_links(connection, relinked))
+async def _write_links(connection: AsyncConnection, of_links: Links, moment: Moment) -> None:
     lists = [
-        {"contact_list_id": key, "account_id": account_id, "name": name, "first_seen_at": moment.seen_at}
-        for key, name in sorted(links.lists.items())
+        {
+            "contact_list_id": key,
+            "account_id": moment.scope.account_id,
+            "name": name,
+            "first_seen_at": moment.seen_at,
+        }
+        for key, name in sorted(of_links.lists.items())
     ]
     added = [
-        {"campaign_id": campaign_id, "contact_list_id": list_id, "valid_from": moment.seen_at}
-        for campaign_id, list_id in links.added
+        {"campaign_id": one.campaign_id, "contact_list_id": one.contact_list_id, "valid_from": one.valid_from}
+        for one in of_links.added
     ]
-    removed = [{"of_campaign": campaign_id, "to_list": list_id} for campaign_id, list_id in links.removed]
-    await _in_chunks(connection, insert_missing(contact_lists, connection.dialect), lists)
-    await _in_chunks(connection, _UNLINK, removed)
-    await _in_chunks(connection, insert(campaign_contact_lists), added)
-    return links
+    await in_chunks(connection, insert_missing(contact_lists, connection.dialect), lists)
+    await in_chunks(connection, _UNLINK, [_this(one.link) for one in of_links.removed])
+    await in_chunks(connection, _RESTART, [_this(one.link) | {"again_at": one.again_at} for one in of_links.restarted])
+    await in_chunks(connection, insert(campaign_contact_lists), added)
+
+
+def _this(link: Link) -> dict[str, Any]:
+    return {"of_campaign": link.campaign_id, "to_list": link.contact_list_id}

@@ -2,14 +2,17 @@
 
 Two looks: a glimpse of every stored row of the window (hash, owner, marks) settles the unchanged ones; only rows that
 may differ are fetched in full and compared. Counts come from here, never from the driver.
+
+Every campaign has a time of its own that never goes back, whatever clocks do (`later`): each change of a row is dated
+after the one before it, so that the intervals of its history cannot bend.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import Enum
 from hashlib import blake2b
 from typing import Any
@@ -19,6 +22,9 @@ from etl.warehouse.schema import ATTRIBUTES, COUNTERS
 
 LONGEST_ID = 255
 """Characters of a campaign id: a key must fit an index."""
+
+TICK = timedelta(microseconds=1)
+"""The least that two instants differ by in both databases."""
 
 Row = Mapping[str, Any]
 """Column name -> value of one row of `campaigns`."""
@@ -88,10 +94,25 @@ class Change:
 
     outcome: Outcome
     row: Row | None
-    links: tuple[str, ...] | None
-    problems: tuple[FieldProblem, ...]
-    raw: str
+    at: datetime
+    """When it changes, in the campaign's own time."""
+    before: Row | None = None
+    """The stored row that `row` replaces; None for a campaign never stored before."""
+    links: tuple[str, ...] | None = None
+    """None: they stay as they are."""
+    problems: tuple[FieldProblem, ...] = ()
+    raw: str = ""
     older: bool = False
+
+    @property
+    def campaign_id(self) -> str:
+        row = self.row or self.before
+        return "" if row is None else str(row["campaign_id"])
+
+    @property
+    def deleted_at(self) -> datetime | None:
+        """Since when the campaign was taken as deleted until now, when it came back."""
+        return None if self.before is None or self.row is None else self.before["deleted_at"]
 
 
 def digest63(*parts: str) -> int:
@@ -170,7 +191,19 @@ def _takes_over(glimpse: Glimpse, app_id: str, app_rank: Mapping[str, int]) -> b
     return glimpse.marked or app_rank.get(app_id, last) < app_rank.get(glimpse.app_id, last)
 
 
+def seen_again(ids: Iterable[str], glimpses: Mapping[str, Glimpse], scope: Scope) -> tuple[str, ...]:
+    """Of campaigns whose record came and could not be stored, those of the scope that carry a mark, in id order."""
+    own = (scope.account_id, scope.app_id, scope.channel.value)
+    found = ((one, glimpses[one]) for one in sorted(ids) if one in glimpses)
+    return tuple(one for one, it in found if it.marked and (it.account_id, it.app_id, it.channel) == own)
+
+
 # -- second look ------------------------------------------------------------------------------------------------------
+
+
+def later(seen_at: datetime, known: datetime) -> datetime:
+    """`seen_at`, or just after `known` where that is not later: a clock went back, or two reads met one tick."""
+    return max(seen_at, known + TICK)
 
 
 def insertion(campaign: Campaign, moment: Moment) -> Change:
@@ -185,7 +218,14 @@ def insertion(campaign: Campaign, moment: Moment) -> Change:
         "deleted_at": None,
         "older_run_id": None,
     }
-    return Change(Outcome.INSERTED, row, campaign.contact_lists or (), campaign.problems, campaign.raw)
+    return Change(
+        Outcome.INSERTED,
+        row,
+        moment.seen_at,
+        links=campaign.contact_lists or (),
+        problems=campaign.problems,
+        raw=campaign.raw,
+    )
 
 
 def change(stored: Row, campaign: Campaign, moment: Moment) -> Change:
@@ -197,12 +237,19 @@ def change(stored: Row, campaign: Campaign, moment: Moment) -> Change:
     row = {**stored, "missing_since": None, "deleted_at": None, "older_run_id": None, "app_id": moment.scope.app_id}
     if moment.rewrite or not equal:
         row |= content(campaign, moment.scope)
+    at = later(moment.seen_at, stored["last_changed_at"])
     if not equal or moved or stored["deleted_at"] is not None:
-        row |= _dated(stored, row, moment)
-    links = campaign.contact_lists if moment.rewrite or not equal else None
+        row |= _dated(stored, row, at, moment.run_id)
     written = row if moment.rewrite or row != dict(stored) else None
-    problems = campaign.problems if written is not None else ()
-    return Change(_outcome(stored, changed=not equal or moved), written, links, problems, campaign.raw)
+    return Change(
+        _outcome(stored, changed=not equal or moved),
+        written,
+        at,
+        stored,
+        links=campaign.contact_lists if moment.rewrite or not equal else None,
+        problems=campaign.problems if written is not None else (),
+        raw=campaign.raw,
+    )
 
 
 def _outcome(stored: Row, *, changed: bool) -> Outcome:
@@ -213,12 +260,23 @@ def _outcome(stored: Row, *, changed: bool) -> Outcome:
 
 def _keep(stored: Row, campaign: Campaign, moment: Moment, *, moved: bool) -> Change:
     """An older payload: the row keeps its content, but it is there, and a later run may take such a payload."""
-    row = {**stored, "missing_since": None, "deleted_at": None, "app_id": moment.scope.app_id}
-    row["older_run_id"] = stored["older_run_id"] or moment.run_id
-    if moved or stored["deleted_at"] is not None:
-        row |= _dated(stored, row, moment)
-    written = row if row != dict(stored) else None
-    return Change(_outcome(stored, changed=moved), written, None, (), campaign.raw, older=True)
+    owner = {"app_id": moment.scope.app_id, "older_run_id": stored["older_run_id"] or moment.run_id}
+    kept = _there(stored, moment, owner)
+    return replace(kept, outcome=_outcome(stored, changed=moved), raw=campaign.raw, older=True)
+
+
+def unmarked(stored: Row, moment: Moment) -> Change:
+    """A record of this campaign came that could not be stored: unreadable is not gone, so its marks are taken off."""
+    return _there(stored, moment, {})
+
+
+def _there(stored: Row, moment: Moment, owner: Row) -> Change:
+    """The row as it is, but neither missing nor deleted."""
+    row = {**stored, "missing_since": None, "deleted_at": None, **owner}
+    at = later(moment.seen_at, stored["last_changed_at"])
+    if row["app_id"] != stored["app_id"] or stored["deleted_at"] is not None:
+        row |= _dated(stored, row, at, moment.run_id)
+    return Change(Outcome.UNCHANGED, row if row != dict(stored) else None, at, stored)
 
 
 def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
@@ -233,13 +291,13 @@ def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
     }
 
 
-def _dated(stored: Row, row: Row, moment: Moment) -> dict[str, Any]:
+def _dated(stored: Row, row: Row, at: datetime, run_id: str) -> dict[str, Any]:
     """A change's stamps: a new version where attributes differ or it came back, a new reading where counters do."""
-    dated: dict[str, Any] = {"last_changed_at": moment.seen_at, "last_run_id": moment.run_id}
+    dated: dict[str, Any] = {"last_changed_at": at, "last_run_id": run_id}
     if stored["deleted_at"] is not None or any(stored[name] != row[name] for name in ATTRIBUTES):
-        dated["valid_from"] = moment.seen_at
+        dated["valid_from"] = at
     if any(stored[name] != row[name] for name in COUNTERS):
-        dated["counted_at"] = moment.seen_at
+        dated["counted_at"] = at
     return dated
 
 
@@ -273,9 +331,9 @@ def is_equal(column: str, stored: Any, read: Any) -> bool:
 
 
 def _same_json(one: str, other: str) -> bool:
-    """Equal JSON values: key order and white space aside. 1, 1.0 and true are three values."""
+    """Equal JSON values: key order, white space and the order of contact lists aside. 1, 1.0 and true are three."""
     try:
-        return bool(_parsed(one) == _parsed(other))
+        return bool(_unordered(_parsed(one)) == _unordered(_parsed(other)))
     except (ValueError, RecursionError):  # not JSON, or deeper than can be parsed: then only equal texts are equal
         return False
 
@@ -284,30 +342,14 @@ def _parsed(text: str) -> Any:
     return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
 
 
+def _unordered(record: Any) -> Any:
+    """Contact lists are a set: the page gives their order no meaning, and none is stored."""
+    names = record.get("contactLists") if isinstance(record, dict) else None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        return record
+    return {**record, "contactLists": sorted(names)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Number:
     written: str
-
-
-# -- links ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Links:
-    """Link rows to add and to take away, and the contact lists they need by id; all in key order."""
-
-    added: tuple[tuple[str, int], ...]
-    removed: tuple[tuple[str, int], ...]
-    lists: Mapping[int, str]
-
-
-def links(account_id: str, changes: Iterable[Change], stored: Iterable[tuple[str, int]]) -> Links:
-    """The difference that makes every changed campaign's links exactly those of its record."""
-    wanted: dict[tuple[str, int], str] = {}
-    for one in changes:
-        if one.row is not None and one.links is not None:
-            for name in one.links:
-                wanted[one.row["campaign_id"], contact_list_id(account_id, name)] = name
-    known = set(stored)
-    added = sorted(wanted.keys() - known)
-    return Links(tuple(added), tuple(sorted(known - wanted.keys())), {key[1]: wanted[key] for key in added})

@@ -158,7 +158,6 @@ class Warehouse:
         async with self._database.write() as connection:
             await self._fence(connection, lease, sweep.window.scope)
             stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite)
-            await absence.seen_again(connection, sweep)
             absent = await absence.candidates(connection, sweep)
             unwanted = await absence.unwanted(connection, sweep)
             place = ledger.Place(run_id, self._next_window(run_id), lease.epoch, keep)

@@ -1,0 +1,152 @@
+"""What a change leaves behind: superseded states, the way temporal tables keep them.
+
+Only what is over is copied out, in the window's own transaction and from the same difference that decides the upsert,
+so that a first load and an unchanged night write nothing here. A deletion ends a version without a copy: the row stays
+where it is, with `deleted_at`; the copy is made when the campaign comes back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+
+from sqlalchemy import insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from etl.warehouse.database import in_chunks
+from etl.warehouse.dialect import in_values
+from etl.warehouse.links import Ended, Links
+from etl.warehouse.rows import Change, Row
+from etl.warehouse.schema import (
+    ATTRIBUTES,
+    STAMPS,
+    campaign_contact_list_history,
+    campaign_counter_history,
+    campaign_history,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A value of `total_messages_sent` and the run of the campaign that it counts."""
+
+    messages: int
+    instance: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one reading shows beyond the one before it: never less than nothing. None = not to be told."""
+
+    messages: int | None
+    is_reset: bool
+
+
+def step(before: Reading | None, after: Reading | None) -> Step:
+    """From one reading to the next.
+
+    Another instance counts from zero (campaigns page: a rerun is a new instance); so, as for any counter, does one that
+    fell. The first reading is a baseline: nobody knows when its messages were sent.
+    """
+    if before is None or after is None:
+        return Step(None, is_reset=False)
+    rerun = None not in (before.instance, after.instance) and before.instance != after.instance
+    if rerun or after.messages < before.messages:
+        return Step(after.messages, is_reset=True)
+    return Step(after.messages - before.messages, is_reset=False)
+
+
+# -- deciding ---------------------------------------------------------------------------------------------------------
+
+
+def versions(changes: Iterable[Change], run_id: str) -> list[Row]:
+    """Rows of `campaign_history`: the states that these changes end."""
+    return [
+        _version(one, one.before, run_id) for one in changes if one.before is not None and _moved(one, "valid_from")
+    ]
+
+
+def _version(one: Change, before: Row, run_id: str) -> Row:
+    deleted_at = before["deleted_at"]
+    return {
+        "campaign_id": before["campaign_id"],
+        "valid_from": before["valid_from"],
+        "valid_to": one.at if deleted_at is None else deleted_at,
+        **{name: before[name] for name in (*ATTRIBUTES, *STAMPS)},
+        "run_id": run_id if deleted_at is None else before["last_run_id"],
+    }
+
+
+def readings(changes: Iterable[Change], earlier: Mapping[str, Reading], run_id: str) -> list[Row]:
+    """Rows of `campaign_counter_history`. `earlier`: the last known value of campaigns that have none now."""
+    return [
+        _reading(one, one.before, one.row, earlier, run_id)
+        for one in changes
+        if one.before is not None and one.row is not None and _counts(one)
+    ]
+
+
+def _counts(one: Change) -> bool:
+    """Whether a reading ends; voice campaigns have none (API page), whatever becomes of their instance."""
+    return _moved(one, "counted_at") and (_read(one.before) is not None or _read(one.row) is not None)
+
+
+def _reading(one: Change, before: Row, row: Row, earlier: Mapping[str, Reading], run_id: str) -> Row:
+    taken = step(_read(before) or earlier.get(one.campaign_id), _read(row))
+    return {
+        "campaign_id": before["campaign_id"],
+        "observed_at": before["counted_at"],
+        "total_messages_sent": before["total_messages_sent"],
+        "campaign_instance_id": before["campaign_instance_id"],
+        "run_id": run_id,
+        "superseded_at": one.at,
+        "day": one.at.astimezone(UTC).date(),
+        "next_messages": taken.messages,
+        "next_is_reset": taken.is_reset,
+    }
+
+
+def _moved(one: Change, stamp: str) -> bool:
+    return one.before is not None and one.row is not None and one.row[stamp] != one.before[stamp]
+
+
+def _read(row: Row | None) -> Reading | None:
+    if row is None or row["total_messages_sent"] is None:
+        return None
+    return Reading(row["total_messages_sent"], row["campaign_instance_id"])
+
+
+# -- writing ----------------------------------------------------------------------------------------------------------
+
+
+async def write(connection: AsyncConnection, run_id: str, changes: Sequence[Change], links: Links) -> None:
+    """Copy out what these changes and link changes end; the rows themselves are not written yet."""
+    lost = [one.campaign_id for one in changes if _counts(one) and _read(one.before) is None]
+    earlier = await _earlier(connection, lost)
+    await in_chunks(connection, insert(campaign_history), versions(changes, run_id))
+    await in_chunks(connection, insert(campaign_counter_history), readings(changes, earlier, run_id))
+    await in_chunks(connection, insert(campaign_contact_list_history), [_link(one) for one in links.ended])
+
+
+def _link(one: Ended) -> Row:
+    return {
+        "campaign_id": one.link.campaign_id,
+        "contact_list_id": one.link.contact_list_id,
+        "valid_from": one.link.valid_from,
+        "valid_to": one.valid_to,
+        "run_id": one.run_id,
+    }
+
+
+async def _earlier(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Reading]:
+    """The last value ever read of each campaign whose latest record came without one."""
+    if not ids:
+        return {}
+    column = campaign_counter_history.c
+    found = await connection.execute(
+        select(column.campaign_id, column.total_messages_sent, column.campaign_instance_id)
+        .where(in_values(column.campaign_id, ids, connection.dialect), column.total_messages_sent.is_not(None))
+        .order_by(column.campaign_id, column.observed_at)
+    )
+    return {row[0]: Reading(row[1], row[2]) for row in found}
