@@ -72,14 +72,10 @@ def difference(account_id: str, run_id: str, changes: Iterable[Change], stored: 
         wanted = known.keys() if one.links is None else names.keys()
         added += [Link(one.campaign_id, key, one.at) for key in wanted - known.keys()]
         lists |= {key: names[key] for key in wanted - known.keys()}
-        ended += [
-            _ended(link, one, run_id, stays=key in wanted) for key, link in known.items() if _ends(key, wanted, one)
-        ]
+        for key, link in known.items():
+            if key not in wanted or one.deleted_at is not None:
+                ended.append(_ended(link, one, run_id, stays=key in wanted))
     return Links(tuple(sorted(added)), tuple(sorted(ended)), lists)
-
-
-def _ends(key: int, wanted: Iterable[int], one: Change) -> bool:
-    return key not in wanted or one.deleted_at is not None
 
 
 def _ended(link: Link, one: Change, run_id: str, *, stays: bool) -> Ended:
@@ -91,7 +87,7 @@ def _ended(link: Link, one: Change, run_id: str, *, stays: bool) -> Ended:
 
 
 def dated(changes: Iterable[Change], links: Links, run_id: str) -> list[Change]:
-    """The changes, with a stamp where only links change: that happens where stored rows were damaged and are rewritten."""
+    """The changes, stamped where only links change: that happens where stored rows were damaged and are rewritten."""
     touched = {link.campaign_id for link in links.added} | {one.link.campaign_id for one in links.ended}
     return [_stamped(one, run_id) if one.campaign_id in touched else one for one in changes]
 

@@ -25,8 +25,8 @@ from etl.model import (
 )
 from etl.warehouse import absence, ledger, rejects
 from etl.warehouse.dialect import utc_day
-from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
 from etl.warehouse.ledger_views import sync_freshness, sync_gaps
+from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
 
 
 @dataclass(frozen=True, slots=True)
