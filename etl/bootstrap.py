@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from etl import __version__, keep, pipeline, plan, transform, turn
+from etl import __version__, keep, mending, pipeline, plan, transform, turn
 from etl.errors import WarehouseError
 from etl.extract import wire
 from etl.extract.attempt import open_session
@@ -17,10 +17,23 @@ from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import RetryPolicy
 from etl.extract.source import AccountSource, Api
-from etl.model import BEGINNING, Difference, Emit, Interval, RunOutcome, Scope, ScopeState, Verb, Window
+from etl.model import (
+    BEGINNING,
+    Difference,
+    Emit,
+    Interval,
+    Keep,
+    Mended,
+    RunOutcome,
+    Scope,
+    ScopeState,
+    Verb,
+    Window,
+)
 from etl.settings import ResolvedAccount, Settings
 from etl.warehouse.address import Address, parse
 from etl.warehouse.comparing import Comparing
+from etl.warehouse.lease import Lease
 from etl.warehouse.migrate import SchemaState
 from etl.warehouse.warehouse import Warehouse
 
@@ -204,6 +217,51 @@ async def verify(
             _jobs(scopes, opened), comparing, order, clock=utc_now, emit=emit, stop_code=stop_code
         )
         return outcome, await comparing.differences(outcome)
+
+
+async def replay(
+    settings: Settings, scopes: Sequence[Scope] | None, *, wait_seconds: float, stop_code: Callable[[], int]
+) -> mending.Outcome:
+    """Rebuild typed columns and links from the raw texts; of every stored scope, unless some are named."""
+    async with warehouse(settings) as store:
+        await _current(store)
+
+        async def mend(lease: Lease, run_id: str, scope: Scope) -> Mended:
+            return await store.replay(lease, run_id, scope, transform.decode)
+
+        order = mending.Order("replay", __version__, settings.sync.lease_seconds, wait_seconds)
+        chosen = [scope for scope in await store.stored_scopes() if scopes is None or scope in scopes]
+        return await mending.run(chosen, store, order, mend, clock=utc_now, stop_code=stop_code)
+
+
+async def retry_rejects(settings: Settings, *, wait_seconds: float, stop_code: Callable[[], int]) -> mending.Outcome:
+    """Store what can be stored by now of the rejected records, under each account's `keep`."""
+    accounts = settings.resolved_accounts()
+    keeps = {Scope(one.account_id, one.app_id, channel): one.keep for one in accounts for channel in one.channels}
+    async with warehouse(settings) as store:
+        await _current(store)
+
+        async def mend(lease: Lease, run_id: str, scope: Scope) -> Mended:
+            mine = keeps.get(scope, Keep())
+            apps = dict.fromkeys(one.app_id for one in accounts if one.account_id == scope.account_id)
+            return await store.retry_rejects(
+                lease,
+                run_id,
+                scope,
+                transform.decode,
+                wants=lambda campaign: keep.wants(mine, campaign),
+                app_rank={app_id: rank for rank, app_id in enumerate(apps)},
+            )
+
+        order = mending.Order("rejects retry", __version__, settings.sync.lease_seconds, wait_seconds)
+        scopes = await store.stored_scopes()
+        return await mending.run(scopes, store, order, mend, clock=utc_now, stop_code=stop_code)
+
+
+async def _current(store: Warehouse) -> None:
+    if await store.schema_state() is SchemaState.EMPTY:
+        raise WarehouseError("The warehouse is empty: there is nothing to read again. Run `kore-etl sync` first.")
+    await store.ready()
 
 
 def _jobs(

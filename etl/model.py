@@ -384,6 +384,30 @@ class Settled:
 
 
 @dataclass(frozen=True, slots=True)
+class Mended:
+    """What reading stored texts again came to, in one scope."""
+
+    read: int = 0
+    """Stored texts read again."""
+    inserted: int = 0
+    updated: int = 0
+    links_added: int = 0
+    links_removed: int = 0
+    left: int = 0
+    """Texts that still make no campaign."""
+
+    def __add__(self, other: Mended) -> Mended:
+        return Mended(
+            self.read + other.read,
+            self.inserted + other.inserted,
+            self.updated + other.updated,
+            self.links_added + other.links_added,
+            self.links_removed + other.links_removed,
+            self.left + other.left,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Stock:
     """How many records of a scope a census may have counted at most, and how many live rows it must have counted."""
 

@@ -27,6 +27,7 @@ MAY = {
     "tally": {"census", "model"},
     "turn": {"census", "errors", "model", "keep", "tally"},
     "pipeline": {"errors", "model", "report", "turn"},
+    "mending": {"errors", "model", "report"},
     "sandbox": {"sandbox"},
 }
 """Room -> rooms it may import; `bootstrap` and `cli` may import everything. `version` is etl/__init__ itself."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from etl.cli.options import wait_option
 from etl.cli.output import Column, Output, number, plain, when
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def command(ctx: click.Context, limit: int, show_raw: bool) -> int:
         for line in lines:
             output.table([Column(f"Text of {line.rejected_id}")], [(line.raw,)])
     output.say()
-    output.say("`kore-etl rejects ack ID ...` silences what is known; the text is shown with --show-raw.")
+    output.say("`kore-etl rejects retry` tries to store them again, `kore-etl rejects ack ID ...` silences known ones;")
+    output.say("the text is shown with --show-raw.")
     return 0
 
 
@@ -73,6 +75,31 @@ def ack(output: Output, rejected_ids: tuple[int, ...], everything: bool) -> int:
         output.complain(f"kore-etl: {error}")
     output.say(f"{number(count)} acknowledged.")
     return code
+
+
+@command.command("retry", short_help="Try to store rejected records again.")
+@wait_option
+@click.pass_obj
+def retry(output: Output, wait: float) -> int:
+    """Read rejected records again and store what can be stored by now; exit 1 while some are left. No request.
+
+    For the day after an upgrade that understands more, or when what stood in the way is gone. A record never replaces
+    what was fetched after it.
+    """
+    from etl import bootstrap
+    from etl.cli import config, mended, signals
+
+    settings = config.load(output, "warehouse")
+    outcome = signals.run(lambda stop_code: bootstrap.retry_rejects(settings, wait_seconds=wait, stop_code=stop_code))
+    return mended.show(
+        output,
+        outcome,
+        config.names(settings),
+        noun="record",
+        left="could not be stored this time either; `kore-etl rejects` shows why.",
+        nothing="Nothing rejected waits.",
+        done="Every rejected record is stored, or was replaced by a later read.",
+    )
 
 
 ALL = 100_000

@@ -60,7 +60,7 @@ async def load(
     moment = _moment(run_id, sweep, rewrite=rewrite)
     read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
-    glimpses = await _glimpses(connection, sorted(_ids(read) | _ids(rejected)))
+    glimpses = await glimpses_of(connection, sorted(_ids(read) | _ids(rejected)))
     looked = rows.sort(read, glimpses, moment, app_rank)
     back = rows.seen_again(_ids(rejected) - _ids(read), glimpses, moment.scope)
     changes, unmarked = await _decided(connection, looked, back, moment)
@@ -84,7 +84,7 @@ async def _decided(
     connection: AsyncConnection, looked: Sorted, back: Sequence[str], moment: Moment
 ) -> tuple[list[Change], list[Change]]:
     """The changes that count, and those of rows that only lose their marks."""
-    full = await _full(connection, [*(one.campaign_id for one in looked.compare), *back])
+    full = await full_rows(connection, [*(one.campaign_id for one in looked.compare), *back])
     changes = [rows.insertion(one, moment) for one in looked.new]
     changes += [rows.change(full[one.campaign_id], one, moment) for one in looked.compare]
     return changes, [rows.unmarked(full[campaign_id], moment) for campaign_id in back]
@@ -107,14 +107,16 @@ def _stored(changes: Sequence[Change], same: int, of_links: Links, rejected: int
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
-async def _glimpses(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Glimpse]:
+async def glimpses_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Glimpse]:
+    """What the first look shows of those that are stored."""
     if not ids:
         return {}
     found = await connection.execute(select(*_GLIMPSE).where(in_values(_GLIMPSE[0], ids, connection.dialect)))
     return {row[0]: Glimpse(row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in found}
 
 
-async def _full(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+async def full_rows(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """The rows of those that are stored, by id."""
     if not ids:
         return {}
     found = await connection.execute(
@@ -123,7 +125,8 @@ async def _full(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, di
     return {row["campaign_id"]: dict(row) for row in found.mappings()}
 
 
-async def _stored_links(connection: AsyncConnection, ids: Sequence[str]) -> list[Link]:
+async def stored_links(connection: AsyncConnection, ids: Sequence[str]) -> list[Link]:
+    """The current links of these campaigns."""
     if not ids:
         return []
     link = campaign_contact_lists.c
@@ -138,7 +141,7 @@ async def _stored_links(connection: AsyncConnection, ids: Sequence[str]) -> list
 async def write(connection: AsyncConnection, changes: Sequence[Change], moment: Moment) -> Links:
     """Write what was decided: first what it ends, then the rows, then their links. Returns what became of links."""
     account_id = moment.scope.account_id
-    stored = await _stored_links(connection, links.needed(changes))
+    stored = await stored_links(connection, links.needed(changes))
     of_links = links.difference(account_id, moment.run_id, changes, stored)
     changes = sorted(links.dated(changes, of_links, moment.run_id), key=lambda one: one.campaign_id)
     await history.write(connection, moment.run_id, changes, of_links)

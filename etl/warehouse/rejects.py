@@ -24,6 +24,17 @@ FIELD = "field:"
 
 
 @dataclass(frozen=True, slots=True)
+class Met:
+    """Where and when records were met. `end` None: without dates."""
+
+    run_id: str
+    scope: Scope
+    start: datetime
+    end: datetime | None
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One row to insert, or to add to the one that is there."""
 
@@ -93,60 +104,59 @@ def _once(lines: Iterable[Line]) -> list[Line]:
 async def store(
     connection: AsyncConnection, run_id: str, sweep: Sweep, records: Sequence[Line], fields: Sequence[Line]
 ) -> None:
-    """Insert new lines, add to known ones, and mark what a proven read no longer has."""
-    lines = [*records, *fields]
-    if lines:
-        await _write(connection, run_id, sweep, lines)
-    if sweep.state is State.PROVEN:
-        await _mark_gone(connection, sweep, {line.rejected_id for line in records})
+    """Insert new lines, add to known ones, and mark what is gone: a proven read no longer has it, or any read has a
+    record of the same campaign that can be read."""
+    end = None if sweep.window.reason is Reason.UNDATED else sweep.window.end
+    await write(
+        connection, Met(run_id, sweep.window.scope, sweep.window.start, end, sweep.finished_at), [*records, *fields]
+    )
+    await _mark_gone(connection, sweep, {line.rejected_id for line in records})
 
 
-async def _write(connection: AsyncConnection, run_id: str, sweep: Sweep, lines: Sequence[Line]) -> None:
+async def write(connection: AsyncConnection, met: Met, lines: Sequence[Line]) -> None:
+    """Insert new lines, add to known ones."""
+    if not lines:
+        return
     wanted = in_values(table.c.rejected_id, [line.rejected_id for line in lines], connection.dialect)
     known = set(await connection.scalars(select(table.c.rejected_id).where(wanted)))
-    if fresh := [_inserted(run_id, sweep, line) for line in lines if line.rejected_id not in known]:
+    if fresh := [_inserted(met, line) for line in lines if line.rejected_id not in known]:
         await connection.execute(insert(table), fresh)
-    if again := [_updated(run_id, sweep, line) for line in lines if line.rejected_id in known]:
+    if again := [_updated(met, line) for line in lines if line.rejected_id in known]:
         await connection.execute(_UPDATE, again)
 
 
-def _inserted(run_id: str, sweep: Sweep, line: Line) -> dict[str, Any]:
-    scope = sweep.window.scope
+def _inserted(met: Met, line: Line) -> dict[str, Any]:
     return {
         "rejected_id": line.rejected_id,
-        "run_id": run_id,
-        "account_id": scope.account_id,
-        "app_id": scope.app_id,
-        "channel": scope.channel.value,
+        "run_id": met.run_id,
+        "account_id": met.scope.account_id,
+        "app_id": met.scope.app_id,
+        "channel": met.scope.channel.value,
         "campaign_id": line.campaign_id,
         "reason": line.reason,
         "detail": line.detail,
         "occurrences": line.occurrences,
         "raw": line.raw,
-        "window_start": sweep.window.start,
-        "window_end": _end(sweep),
+        "window_start": met.start,
+        "window_end": met.end,
         "record_created_at": line.record_created_at,
-        "first_seen_at": sweep.finished_at,
-        "last_seen_at": sweep.finished_at,
+        "first_seen_at": met.at,
+        "last_seen_at": met.at,
     }
 
 
-def _updated(run_id: str, sweep: Sweep, line: Line) -> Mapping[str, Any]:
+def _updated(met: Met, line: Line) -> Mapping[str, Any]:
     return {
         "key": line.rejected_id,
-        "by_run": run_id,
+        "by_run": met.run_id,
         "more": line.occurrences,
         "sample": line.raw,
         "what": line.detail,
-        "start": sweep.window.start,
-        "end": _end(sweep),
+        "start": met.start,
+        "end": met.end,
         "created": line.record_created_at,
-        "at": sweep.finished_at,
+        "at": met.at,
     }
-
-
-def _end(sweep: Sweep) -> datetime | None:
-    return None if sweep.window.reason is Reason.UNDATED else sweep.window.end
 
 
 _UPDATE = (
@@ -166,18 +176,39 @@ _UPDATE = (
 )
 
 
-async def _mark_gone(connection: AsyncConnection, sweep: Sweep, seen: set[int]) -> None:
-    """Present records whose place this proven read covers, and which it did not have."""
-    there = set(
-        await connection.scalars(select(table.c.rejected_id).where(present(sweep.window.scope), _covered(sweep)))
+async def _mark_gone(connection: AsyncConnection, sweep: Sweep, met: set[int]) -> None:
+    column = table.c
+    found = await connection.execute(
+        select(column.rejected_id, column.campaign_id, _covered(sweep)).where(present(sweep.window.scope))
     )
-    if gone := sorted(there - seen):
-        is_gone = in_values(table.c.rejected_id, gone, connection.dialect)
-        await connection.execute(update(table).where(is_gone).values(gone_at=sweep.finished_at))
+    there = found.all()
+    if there:
+        readable = {one.campaign_id for one in sweep.records if isinstance(one, Campaign)} | sweep.unwanted
+        gone = {row[0] for row in there if row[2] or row[1] in readable}
+        await mark_gone(connection, gone - met, sweep.finished_at)
+
+
+async def mark_gone(connection: AsyncConnection, rejected_ids: Iterable[int], at: datetime) -> None:
+    """These no longer wait."""
+    if ids := sorted(rejected_ids):
+        chosen = in_values(table.c.rejected_id, ids, connection.dialect)
+        await connection.execute(update(table).where(chosen).values(gone_at=at))
+
+
+async def mark_fields_gone(connection: AsyncConnection, scope: Scope, still: Iterable[str], at: datetime) -> None:
+    """Of a scope's bad fields, only `still` are bad."""
+    waiting = select(table.c.rejected_id).where(
+        *_of(scope), table.c.gone_at.is_(None), table.c.reason.like(FIELD + "%")
+    )
+    kept = {digest63(scope.account_id, scope.app_id, scope.channel.value, "field", one) for one in still}
+    await mark_gone(connection, set(await connection.scalars(waiting)) - kept, at)
 
 
 def _covered(sweep: Sweep) -> ColumnElement[bool]:
-    """Whether a record would have come again: by its own date, else by the whole window that it came in last."""
+    """Whether this read proves that a record did not come again: by its own date, else by the whole window that it came
+    in last."""
+    if sweep.state is not State.PROVEN:
+        return false()
     if sweep.window.reason is Reason.UNDATED:
         return true()
     if sweep.profile.filtered_date in (FilteredDate.UPDATED, FilteredDate.NEITHER):
@@ -192,11 +223,14 @@ def present(scope: Scope | None = None) -> ColumnElement[bool]:
     there = and_(table.c.gone_at.is_(None), table.c.reason.not_like(FIELD + "%"))
     if scope is None:
         return there
-    return and_(
+    return and_(*_of(scope), there)
+
+
+def _of(scope: Scope) -> tuple[ColumnElement[bool], ...]:
+    return (
         table.c.account_id == scope.account_id,
         table.c.app_id == scope.app_id,
         table.c.channel == scope.channel.value,
-        there,
     )
 
 

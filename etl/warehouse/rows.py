@@ -112,7 +112,8 @@ class Change:
     @property
     def deleted_at(self) -> datetime | None:
         """Since when the campaign was taken as deleted until now, when it came back."""
-        return None if self.before is None or self.row is None else self.before["deleted_at"]
+        came_back = self.before is not None and self.row is not None and self.row["deleted_at"] is None
+        return self.before["deleted_at"] if came_back and self.before is not None else None
 
 
 def digest63(*parts: str) -> int:
@@ -294,11 +295,15 @@ def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
 def _dated(stored: Row, row: Row, at: datetime, run_id: str) -> dict[str, Any]:
     """A change's stamps: a new version where attributes differ or it came back, a new reading where counters do."""
     dated: dict[str, Any] = {"last_changed_at": at, "last_run_id": run_id}
-    if stored["deleted_at"] is not None or any(stored[name] != row[name] for name in ATTRIBUTES):
+    if stored["deleted_at"] is not None or _differs(stored, row, ATTRIBUTES):
         dated["valid_from"] = at
-    if any(stored[name] != row[name] for name in COUNTERS):
+    if _differs(stored, row, COUNTERS):
         dated["counted_at"] = at
     return dated
+
+
+def _differs(stored: Row, row: Row, columns: Iterable[str]) -> bool:
+    return any(not is_equal(name, stored[name], row[name]) for name in columns)
 
 
 def _refuse_as_older(stored: Row, campaign: Campaign, moment: Moment) -> bool:
