@@ -58,7 +58,7 @@ _COUNTERS = """SELECT h.campaign_id, c.account_id, c.app_id, c.channel, h.observ
 FROM campaign_counter_history h JOIN campaigns c ON c.campaign_id = h.campaign_id
 LEFT JOIN campaign_counter_history p ON p.campaign_id = h.campaign_id AND p.superseded_at = h.observed_at
 WHERE h.total_messages_sent IS NOT NULL
-UNION ALL SELECT c.campaign_id, c.account_id, c.app_id, c.channel, c.counted_at, c.deleted_at,
+UNION ALL SELECT c.campaign_id, c.account_id, c.app_id, c.channel, c.counted_at, NULL,
     c.total_messages_sent, c.campaign_instance_id, p.next_messages, coalesce(p.next_is_reset, FALSE)
 FROM campaigns c
 LEFT JOIN campaign_counter_history p ON p.campaign_id = c.campaign_id AND p.superseded_at = c.counted_at
@@ -151,7 +151,7 @@ def definitions(dialect: str) -> Mapping[str, View]:
             {
                 **_said(("campaign_id", "account_id", "app_id", "channel")),
                 "observed_at": "Since when we saw this value (UTC)",
-                "valid_to": "Until when, exclusive (UTC); null = it is so now",
+                "valid_to": "When we saw the next one (UTC); null = the latest, of a deleted campaign too",
                 "total_messages_sent": "The value: messages of that instance so far",
                 "campaign_instance_id": "The run of the campaign it belongs to",
                 "messages": "Messages sent since the reading before, at least; null for the first reading, a baseline",
