@@ -138,11 +138,12 @@ def _look(output: Output, folder: Path) -> None:
     path = folder / DATABASE
     with contextlib.closing(sqlite3.connect(path)) as database:
         rows = database.execute(QUERY).fetchall()
+        ((renamed,),) = database.execute("SELECT campaign_id FROM campaign_history LIMIT 1").fetchall()
     output.say(f"\nThe warehouse is the file {path}. A query to try, and its answer:\n\n{QUERY};\n")
     columns = [Column("contact_list"), Column("campaigns", number=True), Column("messages", number=True)]
     output.table(columns, [(name, number(campaigns), number(messages)) for name, campaigns, messages in rows])
     config = shlex.quote(str(folder / "config.toml"))
-    output.say("\nThe sandbox is gone, its copy stays. How fresh and complete it is, both nights,")
-    output.say("and how to set up your own account:\n")
-    for rest in (f"--config {config} status", f"--config {config} runs", "init"):
+    output.say("\nThe sandbox is gone, its copy stays. How fresh and complete it is, the life of the campaign")
+    output.say("that was renamed, and how to set up your own account:\n")
+    for rest in (f"--config {config} status", f"--config {config} explain {shlex.quote(renamed)}", "init"):
         output.say(f"  {program()} {rest}")

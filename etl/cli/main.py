@@ -27,7 +27,10 @@ VERBS = {
     "gaps": ("etl.cli.gaps", "List intervals never proven; exit 1 if there are any."),
     "status": ("etl.cli.status", "How fresh and how complete each account is."),
     "runs": ("etl.cli.runs", "The ledger of runs; `runs show RUN_ID` for one of them."),
-    "rejects": ("etl.cli.rejects", "Records that could not be stored; `rejects ack` silences known ones."),
+    "explain": ("etl.cli.explain", "The life of one campaign, and how surely it was read."),
+    "rejects": ("etl.cli.rejects", "Records that could not be stored; `rejects retry`, `rejects ack`."),
+    "replay": ("etl.cli.replay", "Rebuild typed columns from the stored JSON, without a request."),
+    "dbt-init": ("etl.cli.dbt_init", "Write out a dbt package over the warehouse."),
     "sandbox": ("etl.cli.sandbox", "Serve the documented API on this machine, with made-up data."),
 }
 """Verb -> (module, the line in `--help`). Each module has a click command named `command`."""

@@ -2,10 +2,14 @@
 
 warehouse.py   the room's front: one method per thing a run or a verb wants
 schema.py      what the tables are             rows.py      what changed (pure)
-loader.py      one window's rows and links     rejects.py   records that could not be stored
+loader.py      one window's rows and links     links.py     which links change (pure)
+history.py     what a change leaves behind     again.py     stored texts read again
+rejects.py     records that could not be stored
 ledger.py      runs, windows, coverage         lease.py     who owns an account
 holder.py      whether a holder still lives    reading.py   what the verbs show
-views.py       what analysts query             failures.py  what a database error means to its reader
+life.py        all of one campaign             story.py     its life as events (pure)
+views.py       how views are kept up to date   campaign_views.py, ledger_views.py   what analysts query
 migrate.py     the schema's version            database.py  connections and transactions
+failures.py    what a database error means to its reader
 dialect.py     where SQLite and PostgreSQL differ; address.py: how a URL becomes a connection
 """

@@ -20,6 +20,7 @@ from etl.model import (
     Emit,
     FailedRead,
     Loaded,
+    Mended,
     Profile,
     Scope,
     ScopeState,
@@ -28,11 +29,13 @@ from etl.model import (
     Sweep,
     Verdict,
 )
-from etl.warehouse import absence, address, compare, ledger, loader, migrate, reading, rejects, standing
+from etl.warehouse import absence, address, again, compare, ledger, life, loader, migrate, reading, rejects, standing
+from etl.warehouse.again import Decode, Wants
 from etl.warehouse.database import Database
 from etl.warehouse.dialect import insert_or_replace
 from etl.warehouse.failures import RowConflict
 from etl.warehouse.lease import Lease, Sleep, fence, held
+from etl.warehouse.life import Life
 from etl.warehouse.migrate import MigrationResult, SchemaState
 from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, ScopeFreshness
 from etl.warehouse.schema import source_profiles
@@ -203,6 +206,43 @@ class Warehouse:
         async with self._database.read() as connection:
             return await compare.compare(connection, scope, read)
 
+    async def stored_scopes(self) -> tuple[Scope, ...]:
+        """Every scope that has a row or a rejected record."""
+        async with self._database.read() as connection:
+            return await again.scopes(connection)
+
+    async def replay(self, lease: Lease, run_id: str, scope: Scope, decode: Decode) -> Mended:
+        """Make the typed columns and links of a scope what the raw texts say, as `decode` now reads them; a transaction
+        for each CHUNK. Raises LeaseLost."""
+        async with self._database.read() as connection:
+            ids = await again.ids(connection, scope)
+        mended, fields = Mended(), frozenset[str]()
+        for start in range(0, len(ids), again.CHUNK):
+            async with self._database.write() as connection:
+                await self._fence(connection, lease, scope)
+                turn = again.Turn(run_id, scope, decode, self._clock())
+                part, bad = await again.rebuild(connection, turn, ids[start : start + again.CHUNK])
+            mended, fields = mended + part, fields | bad
+        async with self._database.write() as connection:
+            await self._fence(connection, lease, scope)
+            await rejects.mark_fields_gone(connection, scope, fields, self._clock())
+        return mended
+
+    async def retry_rejects(
+        self, lease: Lease, run_id: str, scope: Scope, decode: Decode, *, wants: Wants, app_rank: Mapping[str, int]
+    ) -> Mended:
+        """Store the rejected records of a scope that `decode` now reads and `wants` takes. Raises LeaseLost."""
+        async with self._database.read() as connection:
+            ids = await again.waiting(connection, scope)
+        mended = Mended()
+        for start in range(0, len(ids), again.CHUNK):
+            async with self._database.write() as connection:
+                await self._fence(connection, lease, scope)
+                turn = again.Turn(run_id, scope, decode, self._clock())
+                chosen = ids[start : start + again.CHUNK]
+                mended += await again.retry(connection, turn, chosen, wants, app_rank)
+        return mended
+
     async def rejects_waiting(self, scope: Scope) -> int:
         """Wholly rejected records of the scope that are neither gone nor acknowledged."""
         async with self._database.read() as connection:
@@ -251,6 +291,16 @@ class Warehouse:
         """One run and its windows; None when there is no such run."""
         async with self._database.read() as connection:
             return await reading.run(connection, run_id)
+
+    async def life(self, campaign_id: str) -> Life | None:
+        """What is known of one campaign, past and present; None when there is none of exactly this id."""
+        async with self._database.read() as connection:
+            return await life.life(connection, campaign_id)
+
+    async def campaigns_beginning(self, text: str, limit: int = 4) -> tuple[str, ...]:
+        """The first campaign ids that begin with this text."""
+        async with self._database.read() as connection:
+            return await life.beginning(connection, text, limit)
 
     async def rejects(self, limit: int = 100) -> tuple[RejectLine, ...]:
         """What waits in quarantine, latest first."""
