@@ -145,5 +145,5 @@ def _look(output: Output, folder: Path) -> None:
     config = shlex.quote(str(folder / "config.toml"))
     output.say("\nThe sandbox is gone, its copy stays. How fresh and complete it is, the life of the campaign")
     output.say("that was renamed, and how to set up your own account:\n")
-    for rest in (f"--config {config} status", f"--config {config} explain {shlex.quote(renamed)}", "init"):
+    for rest in (f"--config {config} status", f"--config {config} explain {renamed[:11]}", "init"):
         output.say(f"  {program()} {rest}")
