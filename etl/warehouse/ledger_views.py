@@ -25,52 +25,52 @@ _SECONDS_SINCE = {
 
 # The ledger. What was read under another `keep` than the latest read's proves nothing, but still says how far to look.
 _LINES = """lines AS @inline (
-    SELECT run_id, window_no, epoch, @scope, window_start, window_end, reason, finished_at,
+    SELECT run_id, window_no, epoch, @scope, window_start, window_end, reason, finished_at, last_run_id,
         CASE WHEN state = 'open' OR keep_then = keep_now THEN state ELSE 'superseded' END AS state
     FROM (
         SELECT run_id, window_no, epoch, @scope, window_start, window_end, reason, finished_at, state,
             coalesce(keep, '') AS keep_then,
-            first_value(coalesce(keep, '')) OVER (PARTITION BY @scope ORDER BY epoch DESC, window_no DESC) AS keep_now
-        FROM sync_windows
+            last_value(coalesce(keep, '')) OVER all_lines AS keep_now, last_value(run_id) OVER all_lines AS last_run_id
+        FROM sync_windows WINDOW all_lines AS (
+            PARTITION BY @scope ORDER BY epoch, window_no ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING
+        )
     ) k
 )"""
 
-# A sentinel at each end turns what lies before the first and after the last proven line into ordinary gaps. History
-# begins where a sync began to read it: a backfill of some time before that is an island, and no gap leads to it.
-_GAPS = """WITH @lines, bounds AS @inline (
-    SELECT @scope, max(window_end) AS high,
-        coalesce(min(CASE WHEN reason <> @backfill THEN window_start END), min(window_start)) AS low
-    FROM lines WHERE @closed GROUP BY @scope
+# History begins where a sync began to read it: a backfill of some time before that is an island, and no gap leads to it.
+# Closed lines that prove nothing stand at that beginning, as empty ones: then the first gap is as ordinary as the others.
+_GAPS = """WITH @lines, bounded AS @inline (
+    SELECT @scope, window_start, window_end, state, max(window_end) OVER whole AS high,
+        coalesce(min(CASE WHEN reason <> @backfill THEN window_start END) OVER whole, min(window_start) OVER whole) AS low
+    FROM lines WHERE @closed WINDOW whole AS (PARTITION BY @scope)
 ), covered AS @inline (
-    SELECT l.account_id, l.app_id, l.channel, l.window_start AS s, l.window_end AS e
-    FROM lines l JOIN bounds b ON b.account_id = l.account_id AND b.app_id = l.app_id AND b.channel = l.channel
-    WHERE l.state = 'proven' AND l.window_end > b.low
-    UNION ALL SELECT @scope, low, low FROM bounds
-    UNION ALL SELECT @scope, high, high FROM bounds
+    SELECT @scope, high,
+        CASE WHEN state = 'proven' AND window_start > low THEN window_start ELSE low END AS s,
+        CASE WHEN state = 'proven' AND window_end > low THEN window_end ELSE low END AS e
+    FROM bounded
 ), reached AS @inline (
-    SELECT @scope, max(e) OVER upto AS gap_start, lead(s) OVER ordered AS gap_end FROM covered
+    SELECT @scope, max(e) OVER upto AS gap_start, coalesce(lead(s) OVER ordered, high) AS gap_end FROM covered
     WINDOW upto AS (PARTITION BY @scope ORDER BY s, e ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
            ordered AS (PARTITION BY @scope ORDER BY s, e)
 )
 SELECT @scope, gap_start, gap_end FROM reached WHERE gap_start < gap_end"""
 
-# The same walk for each unproven line over the proven lines read after it; then touching pieces count as one.
-_UNPROVEN = """pieces AS @inline (
+# The same walk for each unproven line over the proven lines read after it, the line itself standing empty at its own
+# start; then touching pieces count as one.
+_UNPROVEN = """covering AS @inline (
+    SELECT u.account_id, u.app_id, u.channel, u.run_id, u.window_no, u.window_end,
+        CASE WHEN p.state = 'proven' AND p.window_start > u.window_start THEN p.window_start ELSE u.window_start END AS s,
+        CASE WHEN p.state <> 'proven' THEN u.window_start
+            WHEN p.window_end < u.window_end THEN p.window_end ELSE u.window_end END AS e
+    FROM lines u JOIN lines p
+        ON p.account_id = u.account_id AND p.app_id = u.app_id AND p.channel = u.channel
+        AND p.epoch >= u.epoch AND p.window_start < u.window_end AND p.window_end > u.window_start
+        AND ((p.run_id = u.run_id AND p.window_no = u.window_no)
+            OR (p.state = 'proven' AND (p.epoch > u.epoch OR p.window_no > u.window_no)))
+    WHERE u.state IN ('unproven', 'failed') AND u.reason NOT IN (@not_closed)
+), pieces AS @inline (
     SELECT @scope, gap_start, gap_end FROM (
-        SELECT @scope, max(e) OVER upto AS gap_start, lead(s) OVER ordered AS gap_end FROM (
-            SELECT @scope, run_id, window_no, window_start AS s, window_start AS e
-            FROM lines WHERE state IN ('unproven', 'failed') AND reason NOT IN (@not_closed)
-            UNION ALL SELECT @scope, run_id, window_no, window_end, window_end
-            FROM lines WHERE state IN ('unproven', 'failed') AND reason NOT IN (@not_closed)
-            UNION ALL SELECT u.account_id, u.app_id, u.channel, u.run_id, u.window_no,
-                CASE WHEN p.window_start > u.window_start THEN p.window_start ELSE u.window_start END,
-                CASE WHEN p.window_end < u.window_end THEN p.window_end ELSE u.window_end END
-            FROM lines u JOIN lines p
-                ON p.account_id = u.account_id AND p.app_id = u.app_id AND p.channel = u.channel
-                AND p.state = 'proven' AND p.window_start < u.window_end AND p.window_end > u.window_start
-                AND (p.epoch > u.epoch OR (p.epoch = u.epoch AND p.window_no > u.window_no))
-            WHERE u.state IN ('unproven', 'failed') AND u.reason NOT IN (@not_closed)
-        ) x
+        SELECT @scope, max(e) OVER upto AS gap_start, coalesce(lead(s) OVER ordered, window_end) AS gap_end FROM covering
         WINDOW upto AS (PARTITION BY @scope, run_id, window_no ORDER BY s, e ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
                ordered AS (PARTITION BY @scope, run_id, window_no ORDER BY s, e)
     ) y WHERE gap_start < gap_end
@@ -84,29 +84,23 @@ _UNPROVEN = """pieces AS @inline (
 _FRESHNESS = """WITH @lines, @unproven, first_gap AS @inline (
     SELECT @scope, min(gap_start) AS gap_start FROM sync_gaps GROUP BY @scope
 ), read AS @inline (
-    SELECT @scope,
+    SELECT @scope, max(last_run_id) AS last_run_id,
         min(CASE WHEN @closed AND reason <> @backfill THEN window_start END) AS low,
         max(CASE WHEN state = 'proven' THEN window_end END) AS newest_proven_end,
         max(CASE WHEN state = 'proven' THEN finished_at END) AS last_proven_at
     FROM lines GROUP BY @scope
-), latest AS @inline (
-    SELECT @scope, run_id FROM (
-        SELECT @scope, run_id, row_number() OVER (PARTITION BY @scope ORDER BY epoch DESC, window_no DESC) AS nth
-        FROM lines
-    ) w WHERE nth = 1
 ), fresh AS @inline (
     SELECT r.account_id, r.app_id, r.channel,
         CASE WHEN r.low IS NULL THEN NULL WHEN g.gap_start IS NULL THEN r.newest_proven_end
             WHEN g.gap_start > r.low THEN g.gap_start END
             AS proven_until,
-        r.newest_proven_end, r.last_proven_at, l.run_id AS last_run_id, n.verdict AS last_run_verdict,
+        r.newest_proven_end, r.last_proven_at, r.last_run_id, n.verdict AS last_run_verdict,
         n.finished_at AS last_run_finished_at, coalesce(u.stretches, 0) AS unproven_windows,
         (SELECT count(*) FROM campaigns c WHERE c.account_id = r.account_id AND c.app_id = r.app_id
             AND c.channel = r.channel AND c.deleted_at IS NULL) AS live_rows
     FROM read r
     LEFT JOIN first_gap g ON g.account_id = r.account_id AND g.app_id = r.app_id AND g.channel = r.channel
-    LEFT JOIN latest l ON l.account_id = r.account_id AND l.app_id = r.app_id AND l.channel = r.channel
-    LEFT JOIN sync_runs n ON n.run_id = l.run_id
+    LEFT JOIN sync_runs n ON n.run_id = r.last_run_id
     LEFT JOIN unproven u ON u.account_id = r.account_id AND u.app_id = r.app_id AND u.channel = r.channel
 )
 SELECT @scope, proven_until, newest_proven_end, last_proven_at, last_run_id, last_run_verdict, last_run_finished_at,
