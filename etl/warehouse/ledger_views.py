@@ -1,4 +1,4 @@
-"""What `sync_gaps` and `sync_freshness` say, worked out from the ledger in SQL: how complete and how fresh each scope is.
+"""What `sync_gaps` and `sync_freshness` say, worked out from the ledger in SQL: how complete and fresh each scope is.
 
 `etl.warehouse.ledger` works out the same for the planner; a test holds the two together.
 """
@@ -37,11 +37,11 @@ _LINES = """lines AS @inline (
     ) k
 )"""
 
-# History begins where a sync began to read it: a backfill of some time before that is an island, and no gap leads to it.
-# Closed lines that prove nothing stand at that beginning, as empty ones: then the first gap is as ordinary as the others.
+# History begins where a sync began to read it: a backfill of some time before that is an island, no gap leads to it.
+# Closed lines that prove nothing stand at that beginning, as empty ones: then the first gap is as ordinary as others.
 _GAPS = """WITH @lines, bounded AS @inline (
-    SELECT @scope, window_start, window_end, state, max(window_end) OVER whole AS high,
-        coalesce(min(CASE WHEN reason <> @backfill THEN window_start END) OVER whole, min(window_start) OVER whole) AS low
+    SELECT @scope, window_start, window_end, state, max(window_end) OVER whole AS high, coalesce(
+        min(CASE WHEN reason <> @backfill THEN window_start END) OVER whole, min(window_start) OVER whole) AS low
     FROM lines WHERE @closed WINDOW whole AS (PARTITION BY @scope)
 ), covered AS @inline (
     SELECT @scope, high,
@@ -59,9 +59,10 @@ SELECT @scope, gap_start, gap_end FROM reached WHERE gap_start < gap_end"""
 # start; then touching pieces count as one.
 _UNPROVEN = """covering AS @inline (
     SELECT u.account_id, u.app_id, u.channel, u.run_id, u.window_no, u.window_end,
-        CASE WHEN p.state = 'proven' AND p.window_start > u.window_start THEN p.window_start ELSE u.window_start END AS s,
-        CASE WHEN p.state <> 'proven' THEN u.window_start
-            WHEN p.window_end < u.window_end THEN p.window_end ELSE u.window_end END AS e
+        CASE WHEN p.state = 'proven' AND p.window_start > u.window_start THEN p.window_start
+            ELSE u.window_start END AS s,
+        CASE WHEN p.state <> 'proven' THEN u.window_start WHEN p.window_end < u.window_end THEN p.window_end
+            ELSE u.window_end END AS e
     FROM lines u JOIN lines p
         ON p.account_id = u.account_id AND p.app_id = u.app_id AND p.channel = u.channel
         AND p.epoch >= u.epoch AND p.window_start < u.window_end AND p.window_end > u.window_start
@@ -70,9 +71,11 @@ _UNPROVEN = """covering AS @inline (
     WHERE u.state IN ('unproven', 'failed') AND u.reason NOT IN (@not_closed)
 ), pieces AS @inline (
     SELECT @scope, gap_start, gap_end FROM (
-        SELECT @scope, max(e) OVER upto AS gap_start, coalesce(lead(s) OVER ordered, window_end) AS gap_end FROM covering
-        WINDOW upto AS (PARTITION BY @scope, run_id, window_no ORDER BY s, e ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW),
-               ordered AS (PARTITION BY @scope, run_id, window_no ORDER BY s, e)
+        SELECT @scope, max(e) OVER upto AS gap_start, coalesce(lead(s) OVER ordered, window_end) AS gap_end
+        FROM covering
+        WINDOW ordered AS (PARTITION BY @scope, run_id, window_no ORDER BY s, e),
+            upto AS (PARTITION BY @scope, run_id, window_no ORDER BY s, e
+                ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)
     ) y WHERE gap_start < gap_end
 ), unproven AS @inline (
     SELECT @scope, count(*) AS stretches FROM (

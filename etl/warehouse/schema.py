@@ -322,6 +322,11 @@ Index("campaign_history_by_start", campaign_history.c.valid_from)
 Index("campaign_contact_list_history_by_list", campaign_contact_list_history.c.contact_list_id)
 Index("campaign_contact_list_history_by_start", campaign_contact_list_history.c.valid_from)
 Index("campaign_counter_history_by_day", campaign_counter_history.c.day)
+Index(
+    "campaign_counter_history_by_end",  # from a reading to the one before it
+    campaign_counter_history.c.superseded_at,
+    campaign_counter_history.c.campaign_id,
+)
 Index("campaign_counter_history_by_reading", campaign_counter_history.c.observed_at)
 Index("contact_lists_by_account", contact_lists.c.account_id)
 Index("campaign_contact_lists_by_list", campaign_contact_lists.c.contact_list_id)

@@ -21,6 +21,7 @@ _INDEXES = (
     ("campaign_contact_list_history_by_list", "campaign_contact_list_history", ["contact_list_id"]),
     ("campaign_contact_list_history_by_start", "campaign_contact_list_history", ["valid_from"]),
     ("campaign_counter_history_by_day", "campaign_counter_history", ["day"]),
+    ("campaign_counter_history_by_end", "campaign_counter_history", ["superseded_at", "campaign_id"]),
     ("campaign_counter_history_by_reading", "campaign_counter_history", ["observed_at"]),
 )
 

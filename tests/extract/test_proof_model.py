@@ -1,6 +1,6 @@
 """Every short history of a list that changes while it is read: what the proofs accept misses no stable row.
 
-`python -m pytest tests/extract/test_proof_model.py -s` prints what was counted; with `-m ""` the long runs too.
+`pytest -n 0 -s tests/extract/test_proof_model.py` prints what was counted; with `-m ""` the long runs too.
 """
 
 from __future__ import annotations
