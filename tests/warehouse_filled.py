@@ -138,6 +138,7 @@ def _live(random: Random, scope: Scope, lists: Mapping[str, list[tuple[int, str]
     valid_from = _versions(random, life, attributes, stamps)
     counted_at, total, attributes[ATTRIBUTES.index("campaign_instance_id")] = _readings(random, life)
     _links(random, life, lists[scope.account_id])
+    names = dict(lists[scope.account_id])
     life.row = (
         life.campaign_id,
         *attributes,
@@ -153,6 +154,7 @@ def _live(random: Random, scope: Scope, lists: Mapping[str, list[tuple[int, str]
         None if life.gone is None else scope.at(life.gone - 1),
         None if life.gone is None else scope.at(life.gone),
         None,
+        json.dumps(sorted(names[key] for _, key, _ in life.links), ensure_ascii=False, separators=(",", ":")),
     )
     return life
 
@@ -238,7 +240,10 @@ def _readings(random: Random, life: _Life) -> tuple[datetime, int | None, str | 
             told = False
         sent = (now if is_rerun else now - known) if told else None
         life.readings.append(
-            (life.campaign_id, since, total, then, scope.run_id(night), at, at.date(), sent, told and is_rerun)
+            (
+                *(life.campaign_id, since, total, then, scope.run_id(night), at, at.date(), sent, told and is_rerun),
+                scope.account_id,
+            )
         )
         since, total, known = at, now if told else None, now if told else known
     return since, total, instance
@@ -255,7 +260,7 @@ def _links(random: Random, life: _Life, lists: list[tuple[int, str]]) -> None:
     if night is not None:
         at = scope.at(night)
         life.links[-1] = (life.campaign_id, chosen[-1], at)
-        life.ended.append((life.campaign_id, chosen[0], since, at, scope.run_id(night)))
+        life.ended.append((life.campaign_id, chosen[0], since, at, scope.run_id(night), scope.account_id))
 
 
 # -- the ledger -------------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values
 from etl.warehouse.links import Ended, Links
-from etl.warehouse.rows import Change, Row
+from etl.warehouse.rows import Change, Moment, Row
 from etl.warehouse.schema import (
     ATTRIBUTES,
     STAMPS,
@@ -104,6 +104,7 @@ def _reading(one: Change, before: Row, row: Row, earlier: Mapping[str, Reading],
         "day": one.at.astimezone(UTC).date(),
         "next_messages": taken.messages,
         "next_is_reset": taken.is_reset,
+        "account_id": before["account_id"],
     }
 
 
@@ -120,17 +121,19 @@ def _read(row: Row | None) -> Reading | None:
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-async def write(connection: AsyncConnection, run_id: str, changes: Sequence[Change], links: Links) -> None:
+async def write(connection: AsyncConnection, moment: Moment, changes: Sequence[Change], links: Links) -> None:
     """Copy out what these changes and link changes end; the rows themselves are not written yet."""
+    run_id, account_id = moment.run_id, moment.scope.account_id
     lost = [one.campaign_id for one in changes if _counts(one) and _read(one.before) is None]
     earlier = await _earlier(connection, lost)
     await in_chunks(connection, insert(campaign_history), versions(changes, run_id))
     await in_chunks(connection, insert(campaign_counter_history), readings(changes, earlier, run_id))
-    await in_chunks(connection, insert(campaign_contact_list_history), [_link(one) for one in links.ended])
+    await in_chunks(connection, insert(campaign_contact_list_history), [_link(one, account_id) for one in links.ended])
 
 
-def _link(one: Ended) -> Row:
+def _link(one: Ended, account_id: str) -> Row:
     return {
+        "account_id": account_id,
         "campaign_id": one.link.campaign_id,
         "contact_list_id": one.link.contact_list_id,
         "valid_from": one.link.valid_from,

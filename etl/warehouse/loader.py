@@ -144,7 +144,7 @@ async def write(connection: AsyncConnection, changes: Sequence[Change], moment: 
     stored = await stored_links(connection, links.needed(changes))
     of_links = links.difference(account_id, moment.run_id, changes, stored)
     changes = sorted(links.dated(changes, of_links, moment.run_id), key=lambda one: one.campaign_id)
-    await history.write(connection, moment.run_id, changes, of_links)
+    await history.write(connection, moment, changes, of_links)
     await _write_campaigns(connection, changes)
     await _write_links(connection, of_links, moment)
     return of_links

@@ -202,6 +202,11 @@ def seen_again(ids: Iterable[str], glimpses: Mapping[str, Glimpse], scope: Scope
 # -- second look ------------------------------------------------------------------------------------------------------
 
 
+def _names(contact_lists: Iterable[str]) -> str:
+    """Names hold any separator: a JSON array is the only safe list. Ordered by code point, as both databases' bytes."""
+    return json.dumps(sorted(contact_lists), ensure_ascii=False, separators=(",", ":"))
+
+
 def later(seen_at: datetime, known: datetime) -> datetime:
     """`seen_at`, or just after `known` where that is not later: a clock went back, or two reads met one tick."""
     return max(seen_at, known + TICK)
@@ -212,6 +217,7 @@ def insertion(campaign: Campaign, moment: Moment) -> Change:
     stamps = ("first_seen_at", "valid_from", "counted_at", "last_changed_at")
     row = {
         "campaign_id": campaign.campaign_id,
+        "contact_list_names": _names(()),
         **content(campaign, moment.scope),
         **dict.fromkeys(stamps, moment.seen_at),
         "last_run_id": moment.run_id,
@@ -281,8 +287,10 @@ def _there(stored: Row, moment: Moment, owner: Row) -> Change:
 
 
 def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
-    """The columns of `campaigns` that a record decides."""
+    """The columns of `campaigns` that a record decides; a record that does not tell its contact lists keeps them."""
+    names = {} if campaign.contact_lists is None else {"contact_list_names": _names(campaign.contact_lists)}
     return {
+        **names,
         "account_id": scope.account_id,
         "app_id": scope.app_id,
         "channel": scope.channel.value,
@@ -330,7 +338,7 @@ def is_equal(column: str, stored: Any, read: Any) -> bool:
     """Whether a column holds what the record says; JSON texts are compared as values, and the digest follows them."""
     if column == "content_hash":
         return True
-    if column in ("raw", "schedule") and stored is not None and read is not None:
+    if column in ("raw", "schedule", "contact_list_names") and stored is not None and read is not None:
         return stored == read or _same_json(stored, read)
     return bool(stored == read)
 

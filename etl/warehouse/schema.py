@@ -118,6 +118,7 @@ campaigns = Table(
     _column("missing_since", Utc, "Absent from a proven read since (UTC); a second one makes it deleted"),
     _column("deleted_at", Utc, "Taken as deleted in the source since (UTC); null = live"),
     _column("older_run_id", Text, "A run that refused an older payload of this row; a later run takes such a payload"),
+    _column("contact_list_names", Text, "Names of its contact lists: a JSON array, ordered by name"),
     comment="Current state, one row per campaign; deleted ones stay, with deleted_at",
 )
 
@@ -160,6 +161,7 @@ campaign_contact_list_history = Table(
     _key("valid_from", Utc, "Since when we saw the link (UTC)"),
     _column("valid_to", Utc, "Until when, exclusive (UTC)", nullable=False),
     _column("run_id", Text, "The run that saw the end of the link", nullable=False),
+    _column("account_id", Text, "Kore.ai account"),
     comment="Links that ended",
 )
 
@@ -177,6 +179,7 @@ campaign_counter_history = Table(
         "next_messages", BigInteger, "Messages that the next value shows beyond this one, at least; null = unknown"
     ),
     _column("next_is_reset", Boolean, "Whether the next value counts a new run of the campaign from zero"),
+    _column("account_id", Text, "Kore.ai account"),
     comment="Superseded values of total_messages_sent",
 )
 
@@ -319,8 +322,13 @@ Index(
 )
 Index("campaign_history_by_account", campaign_history.c.account_id, campaign_history.c.valid_from)
 Index("campaign_history_by_start", campaign_history.c.valid_from)
-Index("campaign_contact_list_history_by_list", campaign_contact_list_history.c.contact_list_id)
+Index(
+    "campaign_contact_list_history_by_account",
+    campaign_contact_list_history.c.account_id,
+    campaign_contact_list_history.c.valid_from,
+)
 Index("campaign_contact_list_history_by_start", campaign_contact_list_history.c.valid_from)
+Index("campaign_counter_history_by_account", campaign_counter_history.c.account_id, campaign_counter_history.c.day)
 Index("campaign_counter_history_by_day", campaign_counter_history.c.day)
 Index(
     "campaign_counter_history_by_end",  # from a reading to the one before it
@@ -329,7 +337,12 @@ Index(
 )
 Index("campaign_counter_history_by_reading", campaign_counter_history.c.observed_at)
 Index("contact_lists_by_account", contact_lists.c.account_id)
-Index("campaign_contact_lists_by_list", campaign_contact_lists.c.contact_list_id)
+Index(  # with all that a view shows, so that a list's links are read without a look at the table
+    "campaign_contact_lists_by_list",
+    campaign_contact_lists.c.contact_list_id,
+    campaign_contact_lists.c.campaign_id,
+    campaign_contact_lists.c.valid_from,
+)
 Index("campaign_contact_lists_by_start", campaign_contact_lists.c.valid_from)
 Index(
     "rejected_records_by_scope",

@@ -18,12 +18,25 @@ _INDEXES = (
     ("campaign_history_by_account", "campaign_history", ["account_id", "valid_from"]),
     ("campaign_history_by_start", "campaign_history", ["valid_from"]),
     ("campaign_contact_lists_by_start", "campaign_contact_lists", ["valid_from"]),
-    ("campaign_contact_list_history_by_list", "campaign_contact_list_history", ["contact_list_id"]),
+    ("campaign_contact_lists_by_list", "campaign_contact_lists", ["contact_list_id", "campaign_id", "valid_from"]),
+    ("campaign_contact_list_history_by_account", "campaign_contact_list_history", ["account_id", "valid_from"]),
     ("campaign_contact_list_history_by_start", "campaign_contact_list_history", ["valid_from"]),
+    ("campaign_counter_history_by_account", "campaign_counter_history", ["account_id", "day"]),
     ("campaign_counter_history_by_day", "campaign_counter_history", ["day"]),
     ("campaign_counter_history_by_end", "campaign_counter_history", ["superseded_at", "campaign_id"]),
     ("campaign_counter_history_by_reading", "campaign_counter_history", ["observed_at"]),
 )
+
+# What the view campaign_overview worked out until now, bytewise ordered on both databases.
+_NAMES = {
+    "sqlite": """(SELECT json_group_array(n.name) FROM (
+        SELECT l.name FROM campaign_contact_lists k JOIN contact_lists l ON l.contact_list_id = k.contact_list_id
+        WHERE k.campaign_id = campaigns.campaign_id ORDER BY l.name) n)""",
+    "postgresql": """(SELECT '[' ||
+        coalesce(string_agg(to_json(l.name)::text, ',' ORDER BY l.name COLLATE "C"), '') || ']'
+        FROM campaign_contact_lists k JOIN contact_lists l ON l.contact_list_id = k.contact_list_id
+        WHERE k.campaign_id = campaigns.campaign_id)""",
+}
 
 
 def upgrade() -> None:
@@ -41,9 +54,17 @@ def upgrade() -> None:
             sa.Boolean(),
             comment="Whether the next value counts a new run of the campaign from zero",
         ),
+        sa.Column("account_id", sa.Text(), comment="Kore.ai account"),
     ):
         op.add_column("campaign_counter_history", column)
+    op.add_column("campaign_contact_list_history", sa.Column("account_id", sa.Text(), comment="Kore.ai account"))
+    names = sa.Column(
+        "contact_list_names", sa.Text(), comment="Names of its contact lists: a JSON array, ordered by name"
+    )
+    op.add_column("campaigns", names)
+    op.execute("UPDATE campaigns SET contact_list_names = " + _NAMES[op.get_bind().dialect.name])  # noqa: S608  ours
     op.drop_index("campaigns_live_by_creation", "campaigns")
+    op.drop_index("campaign_contact_lists_by_list", "campaign_contact_lists")
     for name, table, columns in _INDEXES:
         op.create_index(name, table, columns)
     deleted = sa.text("deleted_at IS NOT NULL")
