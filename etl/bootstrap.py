@@ -226,8 +226,8 @@ async def replay(
     async with warehouse(settings) as store:
         await _current(store)
 
-        async def mend(lease: Lease, run_id: str, scope: Scope) -> Mended:
-            return await store.replay(lease, run_id, scope, transform.decode)
+        def mend(lease: Lease, run_id: str, scope: Scope) -> AsyncIterator[Mended]:
+            return store.replay(lease, run_id, scope, transform.decode)
 
         order = mending.Order("replay", __version__, settings.sync.lease_seconds, wait_seconds)
         chosen = [scope for scope in await store.stored_scopes() if scopes is None or scope in scopes]
@@ -241,10 +241,10 @@ async def retry_rejects(settings: Settings, *, wait_seconds: float, stop_code: C
     async with warehouse(settings) as store:
         await _current(store)
 
-        async def mend(lease: Lease, run_id: str, scope: Scope) -> Mended:
+        def mend(lease: Lease, run_id: str, scope: Scope) -> AsyncIterator[Mended]:
             mine = keeps.get(scope, Keep())
             apps = dict.fromkeys(one.app_id for one in accounts if one.account_id == scope.account_id)
-            return await store.retry_rejects(
+            return store.retry_rejects(
                 lease,
                 run_id,
                 scope,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
@@ -21,8 +21,8 @@ from etl.report import EXIT_HELD, EXIT_INCOMPLETE, EXIT_WAREHOUSE
 L = TypeVar("L")
 L_co = TypeVar("L_co", covariant=True)
 
-Mend = Callable[[L, str, Scope], Awaitable[Mended]]
-"""(lease, run id, scope) -> what became of the scope's stored texts."""
+Mend = Callable[[L, str, Scope], AsyncIterator[Mended]]
+"""(lease, run id, scope) -> what became of the scope's stored texts, transaction by transaction."""
 
 
 class Warehouse(Protocol[L_co]):
@@ -117,6 +117,8 @@ async def _account(
     try:
         async with warehouse.lease(account_id, seconds=order.lease_seconds, wait_seconds=order.wait_seconds) as lease:
             for scope in scopes:
-                outcome.scopes[scope] = await mend(lease, outcome.run_id, scope)
+                outcome.scopes[scope] = Mended()
+                async for part in mend(lease, outcome.run_id, scope):
+                    outcome.scopes[scope] += part
     except LeaseError as error:
         (outcome.held if isinstance(error, LeaseHeld) else outcome.lost).append(str(error))

@@ -2,7 +2,7 @@
 stored them: rejected records that can be stored by now, and typed columns rebuilt from `raw`. No request is made.
 
 A text is as old as it is: it never replaces what was fetched after it. And what a rebuilt row says was so all the time,
-only we did not understand it: it is corrected in place, and starts no version.
+only we did not understand it: it is corrected in place, and starts no version; links that turn out wrong do end.
 """
 
 from __future__ import annotations
@@ -26,6 +26,9 @@ Wants = Callable[[Campaign], bool]
 
 CHUNK = 1_000
 """Texts in one transaction."""
+
+MENDED = ("not_utf8", "nul_byte")
+"""Reasons of records whose stored text is not theirs: what no column holds is shown as escapes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +93,8 @@ def _rebuilt(stored: Row, campaign: Campaign, linked: set[int], turn: Turn) -> C
         return None
     return Change(
         Outcome.UPDATED,
-        row | {"last_run_id": turn.run_id},
-        rows.later(turn.now, stored["last_changed_at"]),
+        row if stored["deleted_at"] is not None else row | {"last_run_id": turn.run_id},
+        stored["last_changed_at"] + rows.TICK,
         stored,
         links=lists,
         problems=campaign.problems,
@@ -103,8 +106,11 @@ def _rebuilt(stored: Row, campaign: Campaign, linked: set[int], turn: Turn) -> C
 
 
 async def waiting(connection: AsyncConnection, scope: Scope) -> list[int]:
-    """Rejected records of a scope that are not gone, acknowledged ones too, in id order."""
-    return sorted(await connection.scalars(select(rejected_records.c.rejected_id).where(rejects.present(scope))))
+    """Rejected records of a scope that are not gone, acknowledged ones too; the latest first, so that of two texts of a
+    campaign the later one is stored."""
+    column = rejected_records.c
+    latest = (column.last_seen_at.desc(), column.rejected_id)
+    return list(await connection.scalars(select(column.rejected_id).where(rejects.present(scope)).order_by(*latest)))
 
 
 async def retry(
@@ -114,7 +120,8 @@ async def retry(
     fetched after them, or is left out by `wants`."""
     chosen = in_values(rejected_records.c.rejected_id, wanted, connection.dialect)
     lines = (await connection.execute(select(rejected_records).where(chosen))).mappings().all()
-    read = [(line, record) for line in lines if isinstance(record := turn.read(line["raw"]), Campaign)]
+    theirs = [line for line in lines if line["reason"] not in MENDED]
+    read = [(line, record) for line in theirs if isinstance(record := turn.read(line["raw"]), Campaign)]
     latest = {record.campaign_id: line for line, record in sorted(read, key=lambda one: one[0]["last_seen_at"])}
     wished = rows.once(record for line, record in read if latest[record.campaign_id] is line and wants(record))
     usable = [one.campaign_id for one in wished if rows.is_usable(one.campaign_id)]
@@ -124,17 +131,21 @@ async def retry(
     changes += [
         rows.change(stored[one.campaign_id], one, turn.moment)
         for one in looked.compare
-        if not _fetched_later(stored[one.campaign_id], one, latest[one.campaign_id], turn.now)
+        if not _known_better(stored[one.campaign_id], one, latest[one.campaign_id], turn)
     ]
     mended = await _written(connection, turn, changes)
     refused = {one.campaign_id for one, _ in looked.refused}
     settled = {line["rejected_id"] for line, record in read if record.campaign_id not in refused}
     await rejects.mark_gone(connection, settled, turn.now)
-    return mended + Mended(read=len(lines), left=len(lines) - len(settled))
+    left = [one for one in lines if one["rejected_id"] not in settled and one["acknowledged_at"] is None]
+    return mended + Mended(read=len(lines), left=len(left))
 
 
-def _fetched_later(stored: Row, campaign: Campaign, line: RowMapping, now: datetime) -> bool:
-    return bool(stored["last_changed_at"] > line["last_seen_at"]) or rows.is_older(stored, campaign, now)
+def _known_better(stored: Row, campaign: Campaign, line: RowMapping, turn: Turn) -> bool:
+    """Whether the row was changed or missed after the record came, or is read by another app: when, nothing tells."""
+    known_at = max(stored["last_changed_at"], stored["missing_since"] or stored["last_changed_at"])
+    of_another = stored["app_id"] != turn.scope.app_id
+    return of_another or known_at > line["last_seen_at"] or rows.is_older(stored, campaign, turn.now)
 
 
 # -- both -------------------------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ _STATE = ", ".join((*ATTRIBUTES, *STAMPS))
 
 # A sum that does not fit ends at the largest number instead of failing the whole query.
 _SUM = {
-    "sqlite": "CAST(total({0}) AS INTEGER)",
+    "sqlite": "CAST(coalesce(sum({0} >> 31) * 2147483648 + sum({0} & 2147483647), 0) AS INTEGER)",
     "postgresql": "least(coalesce(sum({0}), 0), 9223372036854775807)::bigint",
 }
 

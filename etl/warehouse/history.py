@@ -8,10 +8,10 @@ where it is, with `deleted_at`; the copy is made when the campaign comes back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.warehouse.database import in_chunks
@@ -93,7 +93,7 @@ def _counts(one: Change) -> bool:
 
 
 def _reading(one: Change, before: Row, row: Row, earlier: Mapping[str, Reading], run_id: str) -> Row:
-    taken = step(_read(before) or earlier.get(one.campaign_id), _read(row))
+    taken = step(_known(before, earlier.get(one.campaign_id)), _read(row))
     return {
         "campaign_id": before["campaign_id"],
         "observed_at": before["counted_at"],
@@ -106,6 +106,53 @@ def _reading(one: Change, before: Row, row: Row, earlier: Mapping[str, Reading],
         "next_is_reset": taken.is_reset,
         "account_id": before["account_id"],
     }
+
+
+def _known(before: Row, past: Reading | None) -> Reading | None:
+    """The last known value and the last known instance: a night that tells neither hides no rerun."""
+    last = _read(before)
+    if last is None or past is None:
+        return last or past
+    return replace(last, instance=last.instance or past.instance)
+
+
+def _is_vague(one: Change) -> bool:
+    """Whether the reading that ends tells no value or no instance, so that earlier ones are asked."""
+    return (
+        _counts(one)
+        and one.before is not None
+        and None in (one.before["total_messages_sent"], one.before["campaign_instance_id"])
+    )
+
+
+def _corrected(one: Change) -> bool:
+    """Whether the present reading is another than was understood so far, in place: a replay, or a row rewritten."""
+    return None not in (one.before, one.row) and not _moved(one, "counted_at") and _read(one.before) != _read(one.row)
+
+
+def corrections(changes: Iterable[Change], earlier: Mapping[str, Reading]) -> list[Row]:
+    """What the steps that lead to corrected readings show now."""
+    steps = [(one.before, step(earlier.get(one.campaign_id), _read(one.row))) for one in changes if _corrected(one)]
+    return [
+        {
+            "of_campaign": before["campaign_id"],
+            "until": before["counted_at"],
+            "messages": taken.messages,
+            "reset": taken.is_reset,
+        }
+        for before, taken in steps
+        if before is not None
+    ]
+
+
+_CORRECT = (
+    update(campaign_counter_history)
+    .where(
+        campaign_counter_history.c.campaign_id == bindparam("of_campaign"),
+        campaign_counter_history.c.superseded_at == bindparam("until"),
+    )
+    .values(next_messages=bindparam("messages"), next_is_reset=bindparam("reset"))
+)
 
 
 def _moved(one: Change, stamp: str) -> bool:
@@ -124,10 +171,10 @@ def _read(row: Row | None) -> Reading | None:
 async def write(connection: AsyncConnection, moment: Moment, changes: Sequence[Change], links: Links) -> None:
     """Copy out what these changes and link changes end; the rows themselves are not written yet."""
     run_id, account_id = moment.run_id, moment.scope.account_id
-    lost = [one.campaign_id for one in changes if _counts(one) and _read(one.before) is None]
-    earlier = await _earlier(connection, lost)
+    earlier = await _earlier(connection, [one.campaign_id for one in changes if _is_vague(one) or _corrected(one)])
     await in_chunks(connection, insert(campaign_history), versions(changes, run_id))
     await in_chunks(connection, insert(campaign_counter_history), readings(changes, earlier, run_id))
+    await in_chunks(connection, _CORRECT, corrections(changes, earlier))
     await in_chunks(connection, insert(campaign_contact_list_history), [_link(one, account_id) for one in links.ended])
 
 
@@ -143,7 +190,7 @@ def _link(one: Ended, account_id: str) -> Row:
 
 
 async def _earlier(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Reading]:
-    """The last value ever read of each campaign whose latest record came without one."""
+    """The last value, and the last instance, that readings which are over tell of each of these campaigns."""
     if not ids:
         return {}
     column = campaign_counter_history.c
@@ -152,4 +199,8 @@ async def _earlier(connection: AsyncConnection, ids: Sequence[str]) -> dict[str,
         .where(in_values(column.campaign_id, ids, connection.dialect), column.total_messages_sent.is_not(None))
         .order_by(column.campaign_id, column.observed_at)
     )
-    return {row[0]: Reading(row[1], row[2]) for row in found}
+    past: dict[str, Reading] = {}
+    for campaign_id, messages, instance in found:
+        before = past.get(campaign_id)
+        past[campaign_id] = Reading(messages, instance or (before.instance if before else None))
+    return past

@@ -244,7 +244,7 @@ def _readings(past: Sequence[RowMapping], now: RowMapping) -> tuple[Reading, ...
     """What a reading shows beyond the one before stands beside that one; nights without a counter are skipped over."""
     steps = {row["superseded_at"]: (row["next_messages"], bool(row["next_is_reset"])) for row in past}
     spans = [(row, row["observed_at"], row["superseded_at"], row["run_id"]) for row in reversed(past)]
-    spans.append((now, now["counted_at"], now["deleted_at"], None))
+    spans.append((now, now["counted_at"], None, None))
     return tuple(
         Reading(at, to, row["total_messages_sent"], row["campaign_instance_id"], *steps.get(at, (None, False)), run_id)
         for row, at, to, run_id in spans

@@ -253,7 +253,7 @@ def change(stored: Row, campaign: Campaign, moment: Moment) -> Change:
         written,
         at,
         stored,
-        links=campaign.contact_lists if moment.rewrite or not equal else None,
+        links=campaign.contact_lists if moment.rewrite or not equal or stored["deleted_at"] is not None else None,
         problems=campaign.problems if written is not None else (),
         raw=campaign.raw,
     )

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import itertools
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -43,6 +44,19 @@ from etl.warehouse.standing import Standing
 
 STORE_TRIES = 3
 """How often a window is stored again when another account's writer stored one of its ids meanwhile."""
+
+T = TypeVar("T")
+
+
+async def _looking_again(store: Callable[[], Awaitable[T]]) -> T:
+    """Store; where another account's writer stored one of the ids meanwhile, look again, and store once more."""
+    for tries_left in reversed(range(STORE_TRIES)):
+        try:
+            return await store()
+        except RowConflict:
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")
 
 
 class Warehouse:
@@ -147,13 +161,9 @@ class Warehouse:
         unchanged campaigns are written as well, and still count as unchanged. `keep` is the filter that the sweep's
         records have passed, as the ledger is to have it.
         """
-        for tries_left in reversed(range(STORE_TRIES)):
-            try:
-                return await self._store_once(lease, run_id, sweep, app_rank, rewrite=rewrite, keep=keep)
-            except RowConflict:
-                if not tries_left:
-                    raise
-        raise AssertionError("unreachable")
+        return await _looking_again(
+            lambda: self._store_once(lease, run_id, sweep, app_rank, rewrite=rewrite, keep=keep)
+        )
 
     async def _store_once(
         self, lease: Lease, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool, keep: str | None
@@ -211,37 +221,39 @@ class Warehouse:
         async with self._database.read() as connection:
             return await again.scopes(connection)
 
-    async def replay(self, lease: Lease, run_id: str, scope: Scope, decode: Decode) -> Mended:
+    async def replay(self, lease: Lease, run_id: str, scope: Scope, decode: Decode) -> AsyncIterator[Mended]:
         """Make the typed columns and links of a scope what the raw texts say, as `decode` now reads them; a transaction
-        for each CHUNK. Raises LeaseLost."""
+        for each CHUNK, and what it came to. Raises LeaseLost."""
         async with self._database.read() as connection:
             ids = await again.ids(connection, scope)
-        mended, fields = Mended(), frozenset[str]()
+        fields = frozenset[str]()
         for start in range(0, len(ids), again.CHUNK):
             async with self._database.write() as connection:
                 await self._fence(connection, lease, scope)
                 turn = again.Turn(run_id, scope, decode, self._clock())
                 part, bad = await again.rebuild(connection, turn, ids[start : start + again.CHUNK])
-            mended, fields = mended + part, fields | bad
+            fields |= bad
+            yield part
         async with self._database.write() as connection:
             await self._fence(connection, lease, scope)
             await rejects.mark_fields_gone(connection, scope, fields, self._clock())
-        return mended
 
     async def retry_rejects(
         self, lease: Lease, run_id: str, scope: Scope, decode: Decode, *, wants: Wants, app_rank: Mapping[str, int]
-    ) -> Mended:
-        """Store the rejected records of a scope that `decode` now reads and `wants` takes. Raises LeaseLost."""
+    ) -> AsyncIterator[Mended]:
+        """Store the rejected records of a scope that `decode` now reads and `wants` takes; a transaction for each
+        CHUNK, and what it came to. Raises LeaseLost."""
         async with self._database.read() as connection:
             ids = await again.waiting(connection, scope)
-        mended = Mended()
-        for start in range(0, len(ids), again.CHUNK):
+
+        async def retry(chosen: Sequence[int]) -> Mended:
             async with self._database.write() as connection:
                 await self._fence(connection, lease, scope)
                 turn = again.Turn(run_id, scope, decode, self._clock())
-                chosen = ids[start : start + again.CHUNK]
-                mended += await again.retry(connection, turn, chosen, wants, app_rank)
-        return mended
+                return await again.retry(connection, turn, chosen, wants, app_rank)
+
+        for start in range(0, len(ids), again.CHUNK):
+            yield await _looking_again(functools.partial(retry, ids[start : start + again.CHUNK]))
 
     async def rejects_waiting(self, scope: Scope) -> int:
         """Wholly rejected records of the scope that are neither gone nor acknowledged."""

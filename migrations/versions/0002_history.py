@@ -63,6 +63,9 @@ def upgrade() -> None:
     )
     op.add_column("campaigns", names)
     op.execute("UPDATE campaigns SET contact_list_names = " + _NAMES[op.get_bind().dialect.name])  # noqa: S608  ours
+    # From here on a campaign's last change is its latest stamp, whatever clocks did until now.
+    for stamp in ("valid_from", "counted_at", "deleted_at"):
+        op.execute(f"UPDATE campaigns SET last_changed_at = {stamp} WHERE {stamp} > last_changed_at")  # noqa: S608  ours
     op.drop_index("campaigns_live_by_creation", "campaigns")
     op.drop_index("campaign_contact_lists_by_list", "campaign_contact_lists")
     for name, table, columns in _INDEXES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -44,13 +44,19 @@ def record(campaign_id: str, **said: Any) -> Campaign:
 
 async def replay(tonight: Night) -> Mended:
     assert tonight.lease is not None
-    return await tonight.warehouse.replay(tonight.lease, tonight.run_id, tonight.scope, decode)
+    return await total(tonight.warehouse.replay(tonight.lease, tonight.run_id, tonight.scope, decode))
+
+
+async def total(parts: AsyncIterator[Mended]) -> Mended:
+    return sum([part async for part in parts], Mended())
 
 
 async def retry(tonight: Night, wants: Callable[[Campaign], bool] = lambda _: True) -> Mended:
     assert tonight.lease is not None
-    return await tonight.warehouse.retry_rejects(
-        tonight.lease, tonight.run_id, tonight.scope, decode, wants=wants, app_rank=RANK
+    return await total(
+        tonight.warehouse.retry_rejects(
+            tonight.lease, tonight.run_id, tonight.scope, decode, wants=wants, app_rank=RANK
+        )
     )
 
 
@@ -128,6 +134,49 @@ async def test_replay_stops_where_another_run_took_the_account(
     assert await query(warehouse_url, "SELECT dialing_mode FROM campaigns") == [(None,)]
 
 
+SUMS = "SELECT messages, readings, resets FROM campaign_daily_messages"
+
+
+@pytest.mark.parametrize("understood", [None, 10])
+async def test_replay_corrects_the_step_to_a_count_that_was_misunderstood(
+    night: MakeNight, warehouse_url: str, understood: int | None
+) -> None:
+    """50, then 100 that was read as nothing or as 10, then 120: seventy messages, and no run began anew."""
+    misread = replace(record("c-1", total_messages_sent=100), total_messages_sent=understood)
+    async with night() as tonight:
+        await tonight.store(record("c-1", total_messages_sent=50))
+        await tonight.store(misread)
+        assert (await replay(tonight)).updated == 1
+        await tonight.store(record("c-1", total_messages_sent=120))
+    assert await query(warehouse_url, SUMS) == [(70, 2, 0)]
+
+
+async def test_replay_of_a_deleted_campaign_does_not_say_that_it_saw_the_deletion(
+    night: MakeNight, warehouse_url: str
+) -> None:
+    """The run that marked it stays named; the links that are understood by now come with its return."""
+    rows = record("c-1", dialingMode="Preview", contact_lists=("a",))
+    async with night() as first:
+        await first.store(replace(rows, contact_lists=None))
+        await deleted(first, "c-1")
+    async with night() as second:
+        await replay(second)
+        await second.store(replace(rows, dialing_mode="Preview"))
+    assert await query(warehouse_url, "SELECT run_id FROM campaign_history") == [(first.run_id,)]
+    assert await query(warehouse_url, "SELECT count(*) FROM campaign_contact_lists") == [(1,)]
+
+
+async def test_a_run_that_is_stopped_has_counted_what_it_wrote(
+    night: MakeNight, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A transaction at a time."""
+    monkeypatch.setattr("etl.warehouse.again.CHUNK", 2)
+    async with night() as tonight:
+        await tonight.store(*(record(f"c-{number}", dialingMode="Preview") for number in range(5)))
+        parts = tonight.warehouse.replay(tonight.lease, tonight.run_id, SMS, decode)
+        assert [part.updated async for part in parts] == [2, 2, 1]
+
+
 # -- rejects retry ----------------------------------------------------------------------------------------------------
 
 
@@ -198,6 +247,66 @@ async def test_of_two_texts_of_a_campaign_the_later_one_is_stored(
         await tonight.store(waits("c-1", name="first"), state=State.UNPROVEN)
         assert await retry(tonight) == Mended(read=2, inserted=1)
     assert await query(warehouse_url, "SELECT name FROM campaigns") == [("second",)]
+
+
+async def test_the_later_one_is_stored_whichever_transaction_it_is_in(
+    night: MakeNight, warehouse_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The latest are tried first."""
+    monkeypatch.setattr("etl.warehouse.again.CHUNK", 1)
+    async with night() as tonight:
+        for number in range(6):
+            await tonight.store(waits("c-1", name=f"text {number}"), state=State.UNPROVEN)
+        assert await retry(tonight) == Mended(read=6, inserted=1)
+    assert await query(warehouse_url, "SELECT name FROM campaigns") == [("text 5",)]
+
+
+async def test_a_replay_in_between_is_no_fetch(night: MakeNight, warehouse_url: str) -> None:
+    """The record came after the row was read; that the row's links were mended since makes the row no younger."""
+    async with night() as tonight:
+        await tonight.store(record("c-1", name="old", contact_lists=("a",)))
+        await tonight.store(waits("c-1", name="new", contact_lists=("a",)))
+        await query(warehouse_url, "DELETE FROM campaign_contact_lists")
+        assert (await replay(tonight)).links_added == 1
+        assert (await retry(tonight)).updated == 1
+    assert await query(warehouse_url, "SELECT name FROM campaigns") == [("new",)]
+
+
+async def test_what_another_app_reads_or_a_later_read_missed_is_known_better(
+    night: MakeNight, warehouse_url: str
+) -> None:
+    """Neither is the row taken over, nor is its mark taken off."""
+    second_app = replace(SMS, app_id="st-2")
+    async with night() as tonight:
+        await tonight.store(record("c-1", name="theirs"), scope=second_app)
+        await tonight.store(record("c-2", name="missed"))
+        await tonight.store(waits("c-1", name="older"), waits("c-2", name="older"), state=State.UNPROVEN)
+        await tonight.warehouse.settle(tonight.lease, tonight.run_id, SMS, frozenset({"c-2"}), accept=True)
+        assert await retry(tonight) == Mended(read=2)
+    found = "SELECT name, app_id, missing_since IS NOT NULL FROM campaigns ORDER BY campaign_id"
+    assert [(name, app, bool(gone)) for name, app, gone in await query(warehouse_url, found)] == [
+        ("theirs", "st-2", False),
+        ("missed", "st-1", True),
+    ]
+
+
+async def test_a_text_whose_characters_were_replaced_is_never_stored(night: MakeNight, warehouse_url: str) -> None:
+    """It may read as JSON, but it is not what was sent."""
+    async with night() as tonight:
+        await tonight.store(replace(waits("c-1", name="shown as \\xff"), reason="not_utf8"))
+        assert await retry(tonight) == Mended(read=1, left=1)
+    assert await query(warehouse_url, "SELECT count(*) FROM campaigns") == [(0,)]
+
+
+async def test_what_was_acknowledged_and_still_cannot_be_stored_is_not_left(
+    night: MakeNight, warehouse_url: str
+) -> None:
+    """It is known, and makes no exit 1."""
+    async with night() as tonight:
+        await tonight.store(rejected("odd"))
+        ((key,),) = await query(warehouse_url, "SELECT rejected_id FROM rejected_records")
+        await tonight.warehouse.acknowledge_rejects([key])
+        assert await retry(tonight) == Mended(read=1)
 
 
 async def test_what_still_belongs_to_another_account_still_waits(night: MakeNight, warehouse_url: str) -> None:

@@ -117,6 +117,14 @@ async def test_a_night_without_a_counter_is_skipped_over(night: MakeNight, wareh
     assert found == [(100, None, False), (150, 50, False)]
 
 
+async def test_a_night_without_an_instance_hides_no_rerun(night: MakeNight, warehouse_url: str) -> None:
+    """The last known instance is compared."""
+    async with night() as tonight:
+        for sent, instance in ((10, "cid-1"), (10, None), (12, "cid-2")):
+            await tonight.store(campaign("c-1", total_messages_sent=sent, campaign_instance_id=instance))
+    assert await query(warehouse_url, "SELECT messages, readings, resets FROM campaign_daily_messages") == [(12, 2, 1)]
+
+
 async def test_voice_campaigns_have_no_readings(night: MakeNight, warehouse_url: str) -> None:
     """A new instance of a campaign without a counter is a version and nothing else."""
     async with night() as tonight:

@@ -98,7 +98,7 @@ class Life:
             reset = state.sent < sent or (None not in (instance, state.instance) and instance != state.instance)
             messages = state.sent if reset else state.sent - sent
         self.readings.append((state.sent, messages, reset))
-        self.known = (state.sent, state.instance)
+        self.known = (state.sent, state.instance or (self.known[1] if self.known else None))
 
     def come_back(self) -> None:
         if self.now is not None and not self.alive:
