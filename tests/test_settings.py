@@ -426,7 +426,7 @@ def test_missing_ids_are_told(folder: Path) -> None:
         ("[warehuose]\nx = 1\n", "config.toml: warehuose: unknown key; did you mean warehouse?"),
         (
             "[warehouse]\nzzz = 1\n",
-            "config.toml: [warehouse] zzz: unknown key; known here: url, schema, password_file.",
+            "config.toml: [warehouse] zzz: unknown key; known here: url, schema, password_file, store_message_text.",
         ),
         ("api = 5\n", "config.toml: api: must be a table, written [api]."),
         ('[accounts]\naccount_id = "a"\n', "config.toml: accounts: must be a table, written [[accounts]]."),

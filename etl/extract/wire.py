@@ -16,8 +16,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Raw
 
+from etl import slices
 from etl.errors import AttemptFailed, ConfigError
-from etl.extract import slices
 from etl.model import Page, PageRequest, Record
 
 DEFAULT_PATH = "/agentassist/api/v1/public/{app_id}/campaign/getAllCampaignDetails"

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.warehouse.database import in_chunks
@@ -150,3 +150,12 @@ async def _earlier(connection: AsyncConnection, ids: Sequence[str]) -> dict[str,
         .order_by(column.campaign_id, column.observed_at)
     )
     return {row[0]: Reading(row[1], row[2]) for row in found}
+
+
+async def forget_texts(connection: AsyncConnection, ids: Sequence[str]) -> None:
+    """Take the message texts out of these campaigns' past."""
+    column = campaign_history.c
+    chosen = in_values(column.campaign_id, ids, connection.dialect)
+    await connection.execute(
+        update(campaign_history).where(chosen, column.message_text.is_not(None)).values(message_text=None)
+    )

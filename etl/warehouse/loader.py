@@ -17,7 +17,7 @@ from etl.warehouse import history, links, rejects, rows
 from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values, insert_missing
 from etl.warehouse.links import Link, Links
-from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted
+from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted, Withhold
 from etl.warehouse.schema import campaign_contact_lists, campaigns, contact_lists
 
 _GLIMPSE = (
@@ -53,11 +53,17 @@ class Stored:
 
 
 async def load(
-    connection: AsyncConnection, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool
+    connection: AsyncConnection,
+    run_id: str,
+    sweep: Sweep,
+    app_rank: Mapping[str, int],
+    *,
+    rewrite: bool,
+    withhold: Withhold | None = None,
 ) -> Stored:
     """Store a window's records in the caller's transaction. A row stored meanwhile by another writer raises
     RowConflict: the caller looks again."""
-    moment = _moment(run_id, sweep, rewrite=rewrite)
+    moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
     read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
     glimpses = await glimpses_of(connection, sorted(_ids(read) | _ids(rejected)))
@@ -70,9 +76,9 @@ async def load(
     return _stored(changes, looked.same, of_links, len(records))
 
 
-def _moment(run_id: str, sweep: Sweep, *, rewrite: bool) -> Moment:
+def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bool) -> Moment:
     skew = timedelta(seconds=sweep.profile.clock_skew_seconds or 0)
-    return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite)
+    return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite, withhold)
 
 
 def _ids(records: Sequence[Campaign] | Sequence[Rejected]) -> set[str]:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.extract import slices, wire
+from etl import slices
+from etl.extract import wire
 from etl.model import Page, Record, Rejected
 
 GOOD = b'{"id": "cd-1", "name": "x"}'
