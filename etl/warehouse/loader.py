@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -72,8 +72,11 @@ async def load(
     changes, unmarked = await _decided(connection, looked, back, moment)
     of_links = await write(connection, [*changes, *unmarked], moment)
     records = rejects.of_records(sweep.window.scope, rejected, looked.refused)
-    await rejects.store(connection, run_id, sweep, records, rejects.of_fields(sweep.window.scope, changes))
-    return _stored(changes, looked.same, of_links, len(records))
+    fields = rejects.of_fields(sweep.window.scope, changes)
+    await rejects.store(connection, run_id, sweep, records, fields)
+    stored = _stored(changes, looked.same, of_links, len(records))
+    bad = {line.reason.removeprefix(rejects.FIELD): line.occurrences for line in fields}
+    return replace(stored, loaded=replace(stored.loaded, bad_fields=bad))
 
 
 def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bool) -> Moment:
