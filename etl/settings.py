@@ -165,7 +165,7 @@ class _Reader:
             values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
             if is_anybodys(path):
                 self.warnings.append(
-                    f"{path} can be changed by everybody on this machine, so that tokens go elsewhere; "
+                    f"{path} can be changed by everybody on this machine, and the host in it gets the tokens; "
                     "run chmod o-w on it."
                 )
         except OSError as error:

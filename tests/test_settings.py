@@ -678,7 +678,7 @@ def test_a_configuration_that_everybody_can_change_is_warned_about(folder: Path)
         assert bool(load(file, {}).warnings) == warned
     file.chmod(0o666)
     assert load(file, {}).warnings == (
-        f"{file} can be changed by everybody on this machine, so that tokens go elsewhere; run chmod o-w on it.",
+        f"{file} can be changed by everybody on this machine, and the host in it gets the tokens; run chmod o-w on it.",
     )
 
 

@@ -145,8 +145,8 @@ async def forget_texts(connection: AsyncConnection, turn: Turn, wanted: Sequence
     """Make the raw texts of these rejected records what would be stored of them now."""
     chosen = in_values(rejected_records.c.rejected_id, wanted, connection.dialect)
     found = await connection.execute(select(rejected_records.c.rejected_id, rejected_records.c.raw).where(chosen))
-    kept = {row[0]: rows.storable(turn.read(row[1]).raw) for row in found}
-    await rejects.reword(connection, kept)
+    kept = {key: (raw, rows.storable(turn.read(raw).raw)) for key, raw in found}
+    await rejects.reword(connection, {key: now for key, (before, now) in kept.items() if now != before})
 
 
 # -- both -------------------------------------------------------------------------------------------------------------
