@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hostile import CREATED, REJECTED, STORED, TEXTS, Case, record, spelt
+from hostile import CREATED, REJECTED, STORED, TEXTS, WIRE, Case, record, spelt
 from night import Command, hours_ago, night
 from test_transform import SMS
 from warehouse_look import rows, source_rows, stored_rows
@@ -189,6 +189,22 @@ def test_the_same_record_twice_is_one_row(
         first, second = (kore_etl.json("sync") for _ in range(2))
         assert (first["totals"]["inserted"], second["totals"]["inserted"], second["totals"]["updated"]) == (401, 0, 0)
         assert [first["exit_code"], second["exit_code"]] == [int(far)] * 2  # out of the order asked for: not proven
+        assert source_rows(sandbox) <= stored_rows(sqlite_url)
+
+
+def test_of_two_records_with_one_id_the_one_updated_later_is_stored(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str
+) -> None:
+    """An id is one campaign: nothing tells two of them from two readings of one. Both nights agree on which."""
+    with night(tmp_path, capsys, sqlite_url, accounts=1, campaigns=200) as (sandbox, kore_etl):
+        account = sandbox.catalogue.accounts[0].account_id
+        later = record("cd-twice", name="later", updatedAt="2025-06-28T00:00:00.000Z")
+        early = CREATED.replace(year=2024)
+        add(sandbox, account, record("cd-twice", name="earlier"))
+        add(sandbox, account, later.replace(WIRE.encode(), b"2024-06-27T09:25:53.320Z"), created=early)
+        first, second = (kore_etl.json("sync") for _ in range(2))
+        assert (first["totals"]["inserted"], second["totals"]["inserted"], second["totals"]["updated"]) == (401, 0, 0)
+        assert rows(sqlite_url, "SELECT name FROM campaigns WHERE campaign_id = 'cd-twice'") == [("later",)]
         assert source_rows(sandbox) <= stored_rows(sqlite_url)
 
 
