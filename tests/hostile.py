@@ -100,7 +100,7 @@ STORED = [
     exact("megabyte-list", wired(contactLists=[HUGE["l"], HUGE["m"]]), links=(HUGE["l"], HUGE["m"])),
     exact("many-lists", wired(contactLists=MANY), links=MANY),
     exact("list-twice", wired(contactLists=["a", "a"]), links=("a",)),
-    exact("many-keys", wired(**{f"k{n}": n for n in range(100_000)}), name="n"),
+    exact("many-keys", wired(**{f"k{n}": n for n in range(20_000)}), name="n"),
     exact("proto", '"__proto__": {"name": "x"}, "": 1, "constructor": null', name="n"),
     exact("key-twice", '"name": "first", "name": "last"', name="last"),
     exact("key-thrice", '"name": 5, "name": "last"', name="last"),

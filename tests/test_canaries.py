@@ -338,7 +338,7 @@ def test_the_process_list(tmp_path: Path, capsys: pytest.CaptureFixture[str], po
             for entry in Path("/proc").glob("[0-9]*/cmdline"):
                 with contextlib.suppress(OSError):
                     seen.add(entry.read_bytes().decode(errors="replace"))
-            time.sleep(0.05)
+            time.sleep(0.2)
         printed, _ = process.communicate(timeout=30)
         lines = "\n".join(seen)
         assert "etl" in lines
