@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from etl import __version__, keep, mending, pipeline, plan, transform, turn
+from etl import __version__, keep, mending, pipeline, plan, transform, turn, withheld
 from etl.errors import WarehouseError
 from etl.extract import wire
 from etl.extract.attempt import open_session
@@ -24,6 +24,7 @@ from etl.model import (
     Interval,
     Keep,
     Mended,
+    Record,
     RunOutcome,
     Scope,
     ScopeState,
@@ -49,7 +50,18 @@ def utc_now() -> datetime:
 def warehouse(settings: Settings) -> Warehouse:
     """The configured warehouse; nothing is opened before its first use. Close it, or use it as a context manager."""
     place = settings.warehouse
-    return Warehouse.connect(place.url_text(), schema=place.schema_name, password=place.password(), clock=utc_now)
+    return Warehouse.connect(
+        place.url_text(),
+        schema=place.schema_name,
+        password=place.password(),
+        clock=utc_now,
+        withhold=None if place.store_message_text else withheld.stored,
+    )
+
+
+def decode(settings: Settings) -> Callable[[bytes, Scope], Record]:
+    """How a record's bytes become what is stored of it."""
+    return transform.decode if settings.warehouse.store_message_text else withheld.decode
 
 
 def address(settings: Settings) -> Address:
@@ -80,7 +92,7 @@ async def sources(
                 retry=_retry(settings),
                 session=session,
                 in_flight=in_flight,
-                decode=transform.decode,
+                decode=decode(settings),
                 clock=utc_now,
                 sleep=asyncio.sleep,
                 monotonic=time.monotonic,
@@ -227,7 +239,7 @@ async def replay(
         await _current(store)
 
         def mend(lease: Lease, run_id: str, scope: Scope) -> AsyncIterator[Mended]:
-            return store.replay(lease, run_id, scope, transform.decode)
+            return store.replay(lease, run_id, scope, decode(settings))
 
         order = mending.Order("replay", __version__, settings.sync.lease_seconds, wait_seconds)
         chosen = [scope for scope in await store.stored_scopes() if scopes is None or scope in scopes]
@@ -248,7 +260,7 @@ async def retry_rejects(settings: Settings, *, wait_seconds: float, stop_code: C
                 lease,
                 run_id,
                 scope,
-                transform.decode,
+                decode(settings),
                 wants=lambda campaign: keep.wants(mine, campaign),
                 app_rank={app_id: rank for rank, app_id in enumerate(apps)},
             )

@@ -5,6 +5,7 @@ All datetimes are timezone-aware UTC. Windows are half-open `[start, end)`.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -357,6 +358,8 @@ class Loaded:
     """Live rows of the window that its proven read did not show: candidates for deletion."""
     unwanted: frozenset[str] = frozenset()
     """Live rows that the read showed and that `keep` leaves out: candidates for deletion too, though not gone."""
+    bad_fields: Mapping[str, int] = field(default_factory=dict, compare=False)
+    """Field that could not be stored -> campaigns written with it."""
 
     def __add__(self, other: Loaded) -> Loaded:
         return Loaded(
@@ -369,6 +372,7 @@ class Loaded:
             self.rejected + other.rejected,
             self.absent | other.absent,
             self.unwanted | other.unwanted,
+            dict(Counter(self.bad_fields) + Counter(other.bad_fields)),
         )
 
 

@@ -9,7 +9,7 @@ _LONGEST = 64 * 1024
 
 
 def read_secret(file: Path) -> tuple[str, bool]:
-    """The file's only line, and whether others on this machine may read it.
+    """The file's only line, and whether others on this machine may read or change it.
 
     ValueError says what is wrong without the file's name: who mistakes the key writes the secret itself there.
     """
@@ -25,4 +25,9 @@ def read_secret(file: Path) -> tuple[str, bool]:
         raise ValueError("names a file that is not UTF-8 text") from None
     if not text.strip() or not text.isprintable() or len(text) > _LONGEST:
         raise ValueError("names a file that does not hold exactly one line of text")
-    return text, bool(mode & (stat.S_IRGRP | stat.S_IROTH))
+    return text, bool(mode & (stat.S_IRGRP | stat.S_IROTH | stat.S_IWGRP | stat.S_IWOTH))
+
+
+def is_anybodys(file: Path) -> bool:
+    """Whether every user of this machine may change the file. A group may: on many systems it is one's own."""
+    return bool(file.stat().st_mode & stat.S_IWOTH)

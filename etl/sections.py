@@ -231,6 +231,7 @@ class Warehouse(_Section):
         "public", alias="schema", description="a plain name of letters, digits and _, at most 63"
     )
     password_file: str | None = Field(None, description=_FILE)
+    store_message_text: bool = Field(True, description=_FLAG)
     _password: SecretStr | None = PrivateAttr(None)
 
     def url_text(self) -> str:

@@ -21,7 +21,7 @@ from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSetti
 from etl.complaints import PREFIX, Keys, Place, complaint, file_name, unknown_variable, variable_of
 from etl.errors import ConfigError
 from etl.model import Channel, Keep, Scope
-from etl.secret_file import read_secret
+from etl.secret_file import is_anybodys, read_secret
 from etl.sections import Account, Api, Auth, Sync, Warehouse, allowed
 
 _CONFIG = f"{PREFIX}CONFIG"
@@ -163,6 +163,11 @@ class _Reader:
             return {}
         try:
             values = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+            if is_anybodys(path):
+                self.warnings.append(
+                    f"{path} can be changed by everybody on this machine, and the host in it gets the tokens; "
+                    "run chmod o-w on it."
+                )
         except OSError as error:
             self.problems.append(f"{path}: the configuration file cannot be read: {error.strerror}.")
         except UnicodeDecodeError:
@@ -291,7 +296,9 @@ class _Reader:
             self.problems.append(f"{where} {problem} ({shown}relative names start at {folder.absolute()}).")
             return None
         if is_open:
-            self.warnings.append(f"{where} names a file that others on this machine can read; run chmod 600 on it.")
+            self.warnings.append(
+                f"{where} names a file that others on this machine can read or change; run chmod 600 on it."
+            )
         return SecretStr(text)
 
 

@@ -24,6 +24,9 @@ from etl.model import (
     Window,
 )
 
+FIELDS_TOLD = 5
+"""How many fields that could not be stored are named; the most frequent ones."""
+
 
 @dataclass(slots=True)
 class Tally:
@@ -127,6 +130,16 @@ class Tally:
             rejects_waiting=self.rejects_waiting,
             braked=self.settled.brake is not None,
             disagrees=self.disagrees,
-            notes=tuple(self.notes),
+            notes=(*self.notes, *self._bad_fields()),
             error="; ".join(dict.fromkeys(self.errors)) or None,
         )
+
+    def _bad_fields(self) -> list[str]:
+        """One sentence, however many campaigns: a field that the API renamed or retyped shows the night it happens."""
+        counts = Counter(self.loaded.bad_fields).most_common()
+        told = [f"{name} ({count:,})" for name, count in counts[:FIELDS_TOLD]] + ["..."] * bool(counts[FIELDS_TOLD:])
+        if not told:
+            return []
+        return [
+            f"stored without fields that could not be read: {', '.join(told)}; `kore-etl rejects` has a sample of each"
+        ]

@@ -28,6 +28,7 @@ from etl.values import (
     as_text_or_id,
     as_whole,
     is_usable_id,
+    is_withheld,
     loads,
     readable,
     within,
@@ -38,6 +39,9 @@ _REQUIRED = ("name", "status", "createdAt")
 
 _UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 _LONE_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+
+UNREADABLE = frozenset({"not_utf8", "nul_byte", "not_json", "too_deep", "not_an_object"})
+"""Reasons of records in which no field can be told from another."""
 
 T = TypeVar("T")
 
@@ -139,7 +143,7 @@ def _campaign(record: _Shape, campaign_id: str, raw: bytes, text: str) -> Campai
     return Campaign(
         campaign_id=campaign_id,
         raw=text,
-        content_hash=_digest(raw),
+        content_hash=digest(raw),
         name=record.name,
         description=record.description,
         status=record.status,
@@ -149,7 +153,7 @@ def _campaign(record: _Shape, campaign_id: str, raw: bytes, text: str) -> Campai
         dialing_mode=record.dialing_mode,
         connection=record.connection,
         experience_flow_id=record.experience_flow,
-        message_text=None if message is None else readable(message),
+        message_text=_message_text(message),
         dnc_list_name=record.dnc_lists.name if record.dnc_lists else None,
         campaign_instance_id=record.campaign_instance_id,
         is_scheduled=schedule.scheduled if schedule else None,
@@ -161,6 +165,10 @@ def _campaign(record: _Shape, campaign_id: str, raw: bytes, text: str) -> Campai
         instance_updated_at=None if touched is None else as_instant(touched),
         contact_lists=None if lists is UNSET else tuple(dict.fromkeys(lists or ())),
     )
+
+
+def _message_text(message: str | None) -> str | None:
+    return None if message is None or is_withheld(message) else readable(message)
 
 
 # -- anything else, field by field ------------------------------------------------------------------------------------
@@ -236,7 +244,7 @@ def _campaign_of(fields: _Fields, campaign_id: str, raw: bytes, text: str) -> Ca
     return Campaign(
         campaign_id=campaign_id,
         raw=text,
-        content_hash=_digest(raw),
+        content_hash=digest(raw),
         name=fields.text("name"),
         description=fields.text("description"),
         status=fields.text("status"),
@@ -246,7 +254,7 @@ def _campaign_of(fields: _Fields, campaign_id: str, raw: bytes, text: str) -> Ca
         dialing_mode=fields.text("dialingMode"),
         connection=fields.text("connection"),
         experience_flow_id=fields.text("experienceFlow", as_text_or_id),
-        message_text=None if message is None else readable(message),
+        message_text=_message_text(message),
         dnc_list_name=fields.text("dncLists", as_only_name),
         campaign_instance_id=fields.text("campaignInstanceId"),
         is_scheduled=fields.read("schedule.isSchedulingEnabled", as_flag),
@@ -307,7 +315,7 @@ def _contact_lists(fields: _Fields) -> tuple[str, ...] | None:
 def _rejected(raw: bytes, reason: str, values: Mapping[str, Any]) -> Rejected:
     fields = _Fields(values)
     return Rejected(
-        key=_digest(raw),
+        key=digest(raw),
         raw=raw.decode(errors="backslashreplace").replace("\0", "\\x00"),
         reason=reason,
         campaign_id=_identity(fields),
@@ -333,5 +341,6 @@ def _without_lone_escapes(raw: bytes) -> bytes:
     return _LONE_ESCAPE.sub(lambda found: b"\\ufffd" if found[1] else found[0], raw)
 
 
-def _digest(raw: bytes) -> str:
+def digest(raw: bytes) -> str:
+    """What tells two texts of a record apart."""
     return blake2b(raw, digest_size=16).hexdigest()

@@ -24,8 +24,11 @@ to printable text, of 2,800 with 16 letters none."""
 
 _NOT_IN_IDS = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _NOT_IN_MESSAGES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+_WITHHELD = re.compile(r"\[[0-9]+ bytes, not stored\]")
 _INTEGER = re.compile(r"-?[0-9]+")
-_EXTENDED_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]|$)")
+_EXTENDED_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ](?!24)[0-9]|$)")
+"""Without 24:00, which newer Pythons take for the next midnight and older ones refuse."""
+
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -151,6 +154,15 @@ def readable(message: str) -> str:
         return message
     strict = base64.b64encode(packed).decode() == encoded
     return text if strict and not _NOT_IN_MESSAGES.search(text) else message
+
+
+def withheld(size: int) -> str:
+    """What stands in a record for a message text of so many bytes that is not to be stored."""
+    return f"[{size} bytes, not stored]"
+
+
+def is_withheld(message: str) -> bool:
+    return _WITHHELD.fullmatch(message) is not None
 
 
 def is_usable_id(value: Any) -> bool:

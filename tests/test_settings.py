@@ -219,6 +219,32 @@ def test_hosts(given: str, expected: str) -> None:
     assert Api(host=given).host == expected
 
 
+@pytest.mark.parametrize(
+    "host",
+    [
+        "https://pl\u0430tform.kore.ai",
+        "https://platform.kore\u3002ai",
+        "https://platform\uff0ekore.ai",
+        "https://kore.example\nevil.example",
+        "https://kore.example\r\nX-Header: 1",
+        "https://kore.example\t",
+        "https://kore.example\0",
+        "https://kore.example\u200b",
+        "https://user@kore.example",
+        "https://@kore.example",
+        "https://kore.example\\@evil.example",
+        "https://kore.example/../..",
+        "//kore.example",
+    ],
+)
+def test_hosts_that_are_not_what_they_seem(host: str) -> None:
+    """Letters that look like others, line breaks, users, paths: for all accounts and for one."""
+    with pytest.raises(ValueError, match="host"):
+        Api(host=host)
+    with pytest.raises(ValueError, match="host"):
+        Account(account_id="a", app_id="b", host=host)
+
+
 # -- which file -------------------------------------------------------------------------------------------------------
 
 
@@ -295,6 +321,23 @@ def test_a_byte_order_mark_is_no_problem(folder: Path) -> None:
         ("api", 'host = "http://platform.kore.ai"', "plain http is only for this machine"),
         ("api", 'host = "http://127.0.0.1.evil.example"', "plain http is only for this machine"),
         ("api", 'host = "http://2130706433"', "plain http is only for this machine"),
+        ("api", 'host = "http://0x7f000001"', "plain http is only for this machine"),
+        ("api", 'host = "http://0.0.0.0"', "plain http is only for this machine"),
+        ("api", 'host = "http://127.1"', "plain http is only for this machine"),
+        ("api", 'host = "http://0177.0.0.1"', "plain http is only for this machine"),
+        ("api", 'host = "http://[::]"', "plain http is only for this machine"),
+        ("api", 'host = "http://localhost.evil.example"', "plain http is only for this machine"),
+        ("api", 'host = "http://localhost."', "plain http is only for this machine"),
+        ("api", 'host = "http://notlocalhost"', "plain http is only for this machine"),
+        ("api", 'host = "HTTP://kore.example"', "plain http is only for this machine"),
+        ("api", 'host = "file:///etc/passwd"', "without user, path or query"),
+        ("api", 'host = "https://"', "a host such as"),
+        ("api", 'host = "https://kore.example:0"', "a host such as"),
+        ("api", 'host = "https://kore.example:65536"', "a host such as"),
+        ("api", 'host = "https://kore.example#x"', "without user, path or query"),
+        ("api", 'host = "https://kore%2eexample"', "a host such as"),
+        ("api", 'host = "https://kore.example;x"', "a host such as"),
+        ("api", 'host = "https://[::1"', "a host such as"),
         ("auth", 'client_id = "cs 1"', "the Client ID"),
         ("auth", "token_ttl_seconds = 9", "between 10 and 3600"),
         ("auth", "token_ttl_seconds = 3601", "between 10 and 3600"),
@@ -426,7 +469,7 @@ def test_missing_ids_are_told(folder: Path) -> None:
         ("[warehuose]\nx = 1\n", "config.toml: warehuose: unknown key; did you mean warehouse?"),
         (
             "[warehouse]\nzzz = 1\n",
-            "config.toml: [warehouse] zzz: unknown key; known here: url, schema, password_file.",
+            "config.toml: [warehouse] zzz: unknown key; known here: url, schema, password_file, store_message_text.",
         ),
         ("api = 5\n", "config.toml: api: must be a table, written [api]."),
         ('[accounts]\naccount_id = "a"\n', "config.toml: accounts: must be a table, written [[accounts]]."),
@@ -607,12 +650,35 @@ def test_only_line_breaks_are_taken_off_a_secret(folder: Path) -> None:
     assert account.client_secret.get_secret_value() == " spaced "
 
 
-def test_a_secret_that_others_can_read_is_warned_about(folder: Path) -> None:
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o602])
+def test_a_secret_that_others_can_read_or_change_is_warned_about(folder: Path, mode: int) -> None:
     """A warning, not a problem: containers mount secrets like that."""
-    (folder / "secret").chmod(0o640)
+    (folder / "secret").chmod(mode)
     (warning,) = loaded(folder).warnings
     assert warning.endswith(
-        "[auth] client_secret_file names a file that others on this machine can read; run chmod 600 on it."
+        "[auth] client_secret_file names a file that others on this machine can read or change; run chmod 600 on it."
+    )
+
+
+def test_a_database_password_that_others_can_read_is_warned_about(folder: Path) -> None:
+    """The same for its file."""
+    write_secret(folder / "db", "pass word\n")
+    (folder / "db").chmod(0o644)
+    text = '[warehouse]\nurl = "postgresql://user@host/db"\npassword_file = "db"\n'
+    (warning,) = loaded(folder, text, needs="warehouse").warnings
+    assert "[warehouse] password_file names a file that others on this machine can read or change" in warning
+
+
+def test_a_configuration_that_everybody_can_change_is_warned_about(folder: Path) -> None:
+    """Another host there would get the tokens. It holds no secret: that others can read it is fine."""
+    file = folder / "config.toml"
+    file.write_text(MINIMAL)
+    for mode, warned in ((0o666, True), (0o602, True), (0o664, False), (0o644, False), (0o600, False)):
+        file.chmod(mode)
+        assert bool(load(file, {}).warnings) == warned
+    file.chmod(0o666)
+    assert load(file, {}).warnings == (
+        f"{file} can be changed by everybody on this machine, and the host in it gets the tokens; run chmod o-w on it.",
     )
 
 

@@ -62,3 +62,12 @@ def stored_links(url: str) -> set[tuple[Any, ...]]:
             "SELECT k.campaign_id, l.name FROM campaign_contact_lists k JOIN contact_lists l USING (contact_list_id)",
         )
     )
+
+
+def everything(url: str) -> dict[str, list[str]]:
+    """Every row of every table as one text, ledger and leases too, by table."""
+    if url.startswith("sqlite"):
+        names = rows(url, "SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name: [repr(row) for row in rows(url, f'SELECT * FROM "{name}"')] for (name,) in names}
+    names = rows(url, "SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+    return {name: [row[0] for row in rows(url, f'SELECT t::text FROM "{name}" t')] for (name,) in names}

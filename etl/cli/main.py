@@ -6,7 +6,7 @@ Verbs are imported only when they run: `--help` imports click and nothing else.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -141,9 +141,23 @@ def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)] or frames
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     if verbose:
-        click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
+        click.echo("".join(_frames(error)), err=True, nl=False)
     remedy = "please report it" if verbose else "run again with --verbose for the traceback, and report it"
     return _fail(BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
+
+
+def _frames(error: BaseException) -> Iterator[str]:
+    """The traceback, causes first, without messages: they may quote a row, a payload or a secret."""
+    import traceback
+
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    for each in [before] if before else []:
+        yield from _frames(each)
+    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else []:
+        yield from _frames(each)
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__module__}.{type(error).__qualname__}\n"
 
 
 def exit_code(error: KoreEtlError) -> int:

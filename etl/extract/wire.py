@@ -16,8 +16,8 @@ from urllib.parse import quote, urlsplit
 import msgspec
 from msgspec import Raw
 
+from etl import slices
 from etl.errors import AttemptFailed, ConfigError
-from etl.extract import slices
 from etl.model import Page, PageRequest, Record
 
 DEFAULT_PATH = "/agentassist/api/v1/public/{app_id}/campaign/getAllCampaignDetails"
@@ -226,6 +226,7 @@ def _text(raw: Raw | bytes) -> str | None:
 _ERROR_BODY_BYTES = 65_536
 _OPENING_CHARS = 2_000
 _TOKEN_LIKE = re.compile(r"eyJ[\w.=-]+", re.ASCII)
+_PAYLOAD_LIKE = re.compile(r"(?:\{|\[\s*[\[{\"']).*", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,9 +260,9 @@ def _first_error(raw: bytes) -> dict[str, bytes]:
 
 
 def _printable(text: str) -> str:
-    """One printable line; anything that looks like a token is left out, should a server quote ours."""
+    """One printable line without what looks like a token or begins like a payload, should a server quote ours."""
     line = "".join(char if char.isprintable() else " " for char in text)
-    return " ".join(_TOKEN_LIKE.sub("[token]", line).split())
+    return " ".join(_PAYLOAD_LIKE.sub("...", _TOKEN_LIKE.sub("[token]", line)).split())
 
 
 def shorten(text: str, limit: int = 200) -> str:

@@ -16,9 +16,9 @@ from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import BEGINNING, Campaign, Channel, Mended, Record, Scope
-from etl.warehouse import loader, rejects, rows
+from etl.warehouse import history, loader, rejects, rows
 from etl.warehouse.dialect import in_values
-from etl.warehouse.rows import Change, Moment, Outcome, Row
+from etl.warehouse.rows import Change, Moment, Outcome, Row, Withhold
 from etl.warehouse.schema import campaigns, rejected_records
 
 Decode = Callable[[bytes, Scope], Record]
@@ -39,10 +39,11 @@ class Turn:
     scope: Scope
     decode: Decode
     now: datetime
+    withhold: Withhold | None = None
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.run_id, self.scope, self.now, self.now, rewrite=False)
+        return Moment(self.run_id, self.scope, self.now, self.now, rewrite=False, withhold=self.withhold)
 
     def read(self, raw: str) -> Record:
         """The stored text, as the present program understands it."""
@@ -79,14 +80,17 @@ async def rebuild(connection: AsyncConnection, turn: Turn, wanted: Sequence[str]
     good = {one: record for one, record in read.items() if isinstance(record, Campaign) and record.campaign_id == one}
     changes = [_rebuilt(stored[one], campaign, linked[one], turn) for one, campaign in good.items()]
     mended = await _written(connection, turn, [one for one in changes if one is not None])
+    if turn.withhold is not None:
+        await history.forget_texts(connection, wanted)
     fields = frozenset(problem.field for campaign in good.values() for problem in campaign.problems)
     return mended + Mended(read=len(stored), left=len(stored) - len(good)), fields
 
 
 def _rebuilt(stored: Row, campaign: Campaign, linked: set[int], turn: Turn) -> Change | None:
     """None where nothing differs. A deleted campaign's links stay as they ended."""
-    said = rows.content(campaign, turn.scope) | {name: stored[name] for name in ("raw", "content_hash")}
-    row = {**stored, **said}
+    row = {**stored, **rows.content(campaign, turn.scope)}
+    if row["raw"] == stored["raw"]:
+        row["content_hash"] = stored["content_hash"]
     lists = None if stored["deleted_at"] is not None else campaign.contact_lists
     names = {rows.contact_list_id(turn.scope.account_id, name) for name in lists or ()}
     if row == dict(stored) and (lists is None or names == linked):
@@ -146,6 +150,14 @@ def _known_better(stored: Row, campaign: Campaign, line: RowMapping, turn: Turn)
     known_at = max(stored["last_changed_at"], stored["missing_since"] or stored["last_changed_at"])
     of_another = stored["app_id"] != turn.scope.app_id
     return of_another or known_at > line["last_seen_at"] or rows.is_older(stored, campaign, turn.now)
+
+
+async def forget_texts(connection: AsyncConnection, turn: Turn, wanted: Sequence[int]) -> None:
+    """Make the raw texts of these rejected records what would be stored of them now."""
+    chosen = in_values(rejected_records.c.rejected_id, wanted, connection.dialect)
+    found = await connection.execute(select(rejected_records.c.rejected_id, rejected_records.c.raw).where(chosen))
+    kept = {key: (raw, rows.storable(turn.read(raw).raw)) for key, raw in found}
+    await rejects.reword(connection, {key: now for key, (before, now) in kept.items() if now != before})
 
 
 # -- both -------------------------------------------------------------------------------------------------------------

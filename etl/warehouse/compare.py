@@ -25,12 +25,16 @@ async def live_ids(connection: AsyncConnection, scope: Scope) -> set[str]:
     return {row[0] for row in found}
 
 
-async def compare(connection: AsyncConnection, scope: Scope, read: Sequence[Campaign]) -> list[Difference]:
-    """What differs between these records and their stored rows; rows of another app of the account are left out."""
+async def compare(
+    connection: AsyncConnection, scope: Scope, read: Sequence[Campaign], withhold: rows.Withhold | None
+) -> list[Difference]:
+    """What differs between these records and their stored rows; rows of another app of the account are left out.
+
+    A stored text that is not to be stored any more is no difference."""
     ids = [campaign.campaign_id for campaign in read]
     wanted = in_values(campaigns.c.campaign_id, ids, connection.dialect)
     found = await connection.execute(select(campaigns).where(wanted))
-    stored = {row["campaign_id"]: dict(row) for row in found.mappings()}
+    stored = {row["campaign_id"]: rows.without_text(dict(row), withhold) for row in found.mappings()}
     links = await _links(connection, ids)
     differences = (
         _difference(scope, campaign, stored.get(campaign.campaign_id), links.get(campaign.campaign_id, set()))

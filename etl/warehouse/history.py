@@ -204,3 +204,12 @@ async def _earlier(connection: AsyncConnection, ids: Sequence[str]) -> dict[str,
         before = past.get(campaign_id)
         past[campaign_id] = Reading(messages, instance or (before.instance if before else None))
     return past
+
+
+async def forget_texts(connection: AsyncConnection, ids: Sequence[str]) -> None:
+    """Take the message texts out of these campaigns' past."""
+    column = campaign_history.c
+    chosen = in_values(column.campaign_id, ids, connection.dialect)
+    await connection.execute(
+        update(campaign_history).where(chosen, column.message_text.is_not(None)).values(message_text=None)
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ from etl.warehouse import history, links, rejects, rows
 from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values, insert_missing
 from etl.warehouse.links import Link, Links
-from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted
+from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted, Withhold
 from etl.warehouse.schema import campaign_contact_lists, campaigns, contact_lists
 
 _GLIMPSE = (
@@ -53,11 +53,17 @@ class Stored:
 
 
 async def load(
-    connection: AsyncConnection, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool
+    connection: AsyncConnection,
+    run_id: str,
+    sweep: Sweep,
+    app_rank: Mapping[str, int],
+    *,
+    rewrite: bool,
+    withhold: Withhold | None = None,
 ) -> Stored:
     """Store a window's records in the caller's transaction. A row stored meanwhile by another writer raises
     RowConflict: the caller looks again."""
-    moment = _moment(run_id, sweep, rewrite=rewrite)
+    moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
     read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
     glimpses = await glimpses_of(connection, sorted(_ids(read) | _ids(rejected)))
@@ -66,13 +72,16 @@ async def load(
     changes, unmarked = await _decided(connection, looked, back, moment)
     of_links = await write(connection, [*changes, *unmarked], moment)
     records = rejects.of_records(sweep.window.scope, rejected, looked.refused)
-    await rejects.store(connection, run_id, sweep, records, rejects.of_fields(sweep.window.scope, changes))
-    return _stored(changes, looked.same, of_links, len(records))
+    fields = rejects.of_fields(sweep.window.scope, changes)
+    await rejects.store(connection, run_id, sweep, records, fields)
+    stored = _stored(changes, looked.same, of_links, len(records))
+    bad = {line.reason.removeprefix(rejects.FIELD): line.occurrences for line in fields}
+    return replace(stored, loaded=replace(stored.loaded, bad_fields=bad))
 
 
-def _moment(run_id: str, sweep: Sweep, *, rewrite: bool) -> Moment:
+def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bool) -> Moment:
     skew = timedelta(seconds=sweep.profile.clock_skew_seconds or 0)
-    return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite)
+    return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite, withhold)
 
 
 def _ids(records: Sequence[Campaign] | Sequence[Rejected]) -> set[str]:

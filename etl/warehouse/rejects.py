@@ -195,6 +195,20 @@ async def mark_gone(connection: AsyncConnection, rejected_ids: Iterable[int], at
         await connection.execute(update(table).where(chosen).values(gone_at=at))
 
 
+async def texts(connection: AsyncConnection, scope: Scope) -> list[int]:
+    """Every line of a scope, those of fields and gone ones too, in id order."""
+    return sorted(await connection.scalars(select(table.c.rejected_id).where(*_of(scope))))
+
+
+async def reword(connection: AsyncConnection, raws: Mapping[int, str]) -> None:
+    """Replace the raw texts of these lines."""
+    if raws:
+        await connection.execute(_REWORD, [{"key": one, "kept": raws[one]} for one in sorted(raws)])
+
+
+_REWORD = update(table).where(table.c.rejected_id == bindparam("key")).values(raw=bindparam("kept"))
+
+
 async def mark_fields_gone(connection: AsyncConnection, scope: Scope, still: Iterable[str], at: datetime) -> None:
     """Of a scope's bad fields, only `still` are bad."""
     waiting = select(table.c.rejected_id).where(

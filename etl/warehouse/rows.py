@@ -10,7 +10,7 @@ after the one before it, so that the intervals of its history cannot bend.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -28,6 +28,9 @@ TICK = timedelta(microseconds=1)
 
 Row = Mapping[str, Any]
 """Column name -> value of one row of `campaigns`."""
+
+Withhold = Callable[[str], tuple[str, str]]
+"""Where message texts are not to be stored: a raw text -> what is kept of it, and its digest."""
 
 _TYPED = tuple(
     name
@@ -75,6 +78,7 @@ class Moment:
     seen_at: datetime
     server_now: datetime
     rewrite: bool
+    withhold: Withhold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,19 +239,29 @@ def insertion(campaign: Campaign, moment: Moment) -> Change:
     )
 
 
-def change(stored: Row, campaign: Campaign, moment: Moment) -> Change:
+def without_text(stored: Row, withhold: Withhold | None) -> Row:
+    """The row as it would have been stored with its message text withheld: a text that is not to be stored any more
+    leaves in place, and reaches no history."""
+    if withhold is None:
+        return stored
+    raw, digest = withhold(stored["raw"])
+    return {**stored, "message_text": None} | ({} if raw == stored["raw"] else {"raw": raw, "content_hash": digest})
+
+
+def change(found: Row, campaign: Campaign, moment: Moment) -> Change:
     """What a campaign read again changes in its stored row."""
+    stored = without_text(found, moment.withhold)
     moved = stored["app_id"] != moment.scope.app_id
     equal = stored["content_hash"] == campaign.content_hash or _same_json(stored["raw"], campaign.raw)
     if not equal and _refuse_as_older(stored, campaign, moment):
-        return _keep(stored, campaign, moment, moved=moved)
+        return _keep(found, campaign, moment, moved=moved)
     row = {**stored, "missing_since": None, "deleted_at": None, "older_run_id": None, "app_id": moment.scope.app_id}
     if moment.rewrite or not equal:
         row |= content(campaign, moment.scope)
     at = later(moment.seen_at, stored["last_changed_at"])
     if not equal or moved or stored["deleted_at"] is not None:
         row |= _dated(stored, row, at, moment.run_id)
-    written = row if moment.rewrite or row != dict(stored) else None
+    written = row if moment.rewrite or row != dict(found) else None
     return Change(
         _outcome(stored, changed=not equal or moved),
         written,
@@ -277,13 +291,14 @@ def unmarked(stored: Row, moment: Moment) -> Change:
     return _there(stored, moment, {})
 
 
-def _there(stored: Row, moment: Moment, owner: Row) -> Change:
+def _there(found: Row, moment: Moment, owner: Row) -> Change:
     """The row as it is, but neither missing nor deleted."""
+    stored = without_text(found, moment.withhold)
     row = {**stored, "missing_since": None, "deleted_at": None, **owner}
     at = later(moment.seen_at, stored["last_changed_at"])
     if row["app_id"] != stored["app_id"] or stored["deleted_at"] is not None:
         row |= _dated(stored, row, at, moment.run_id)
-    return Change(Outcome.UNCHANGED, row if row != dict(stored) else None, at, stored)
+    return Change(Outcome.UNCHANGED, row if row != dict(found) else None, at, stored)
 
 
 def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:

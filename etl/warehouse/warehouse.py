@@ -39,6 +39,7 @@ from etl.warehouse.lease import Lease, Sleep, fence, held
 from etl.warehouse.life import Life
 from etl.warehouse.migrate import MigrationResult, SchemaState
 from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, ScopeFreshness
+from etl.warehouse.rows import Withhold
 from etl.warehouse.schema import source_profiles
 from etl.warehouse.standing import Standing
 
@@ -65,8 +66,11 @@ class Warehouse:
     Every method raises WarehouseError when the database fails; a transaction that fails leaves nothing behind.
     """
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], sleep: Sleep) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], sleep: Sleep, withhold: Withhold | None = None
+    ) -> None:
         self._database = database
+        self._withhold = withhold
         self._clock = clock
         self._sleep = sleep
         self._window_numbers: dict[str, itertools.count[int]] = {}
@@ -80,12 +84,14 @@ class Warehouse:
         password: str | None = None,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        withhold: Withhold | None = None,
     ) -> Warehouse:
         """A warehouse at `url`; nothing is opened yet. Raises ConfigError for a URL that cannot be used.
 
-        `schema` is PostgreSQL's; `password` is used where the URL has none.
+        `schema` is PostgreSQL's; `password` is used where the URL has none. `withhold`: message texts are not to be
+        stored, and what is stored of them already is taken out wherever such a row is touched.
         """
-        return cls(Database(address.parse(url, schema=schema, password=password)), clock, sleep)
+        return cls(Database(address.parse(url, schema=schema, password=password)), clock, sleep, withhold)
 
     async def __aenter__(self) -> Self:
         return self
@@ -170,7 +176,7 @@ class Warehouse:
     ) -> Loaded:
         async with self._database.write() as connection:
             await self._fence(connection, lease, sweep.window.scope)
-            stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite)
+            stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite, withhold=self._withhold)
             absent = await absence.candidates(connection, sweep)
             unwanted = await absence.unwanted(connection, sweep)
             place = ledger.Place(run_id, self._next_window(run_id), lease.epoch, keep)
@@ -214,7 +220,7 @@ class Warehouse:
     async def compare(self, scope: Scope, read: Sequence[Campaign]) -> list[Difference]:
         """What differs between these records and the stored rows; writes nothing."""
         async with self._database.read() as connection:
-            return await compare.compare(connection, scope, read)
+            return await compare.compare(connection, scope, read, self._withhold)
 
     async def stored_scopes(self) -> tuple[Scope, ...]:
         """Every scope that has a row or a rejected record."""
@@ -230,13 +236,23 @@ class Warehouse:
         for start in range(0, len(ids), again.CHUNK):
             async with self._database.write() as connection:
                 await self._fence(connection, lease, scope)
-                turn = again.Turn(run_id, scope, decode, self._clock())
+                turn = again.Turn(run_id, scope, decode, self._clock(), self._withhold)
                 part, bad = await again.rebuild(connection, turn, ids[start : start + again.CHUNK])
             fields |= bad
             yield part
         async with self._database.write() as connection:
             await self._fence(connection, lease, scope)
             await rejects.mark_fields_gone(connection, scope, fields, self._clock())
+        if self._withhold is not None:
+            await self._forget_texts(lease, again.Turn(run_id, scope, decode, self._clock(), self._withhold))
+
+    async def _forget_texts(self, lease: Lease, turn: again.Turn) -> None:
+        async with self._database.read() as connection:
+            ids = await rejects.texts(connection, turn.scope)
+        for start in range(0, len(ids), again.CHUNK):
+            async with self._database.write() as connection:
+                await self._fence(connection, lease, turn.scope)
+                await again.forget_texts(connection, turn, ids[start : start + again.CHUNK])
 
     async def retry_rejects(
         self, lease: Lease, run_id: str, scope: Scope, decode: Decode, *, wants: Wants, app_rank: Mapping[str, int]
@@ -249,7 +265,7 @@ class Warehouse:
         async def retry(chosen: Sequence[int]) -> Mended:
             async with self._database.write() as connection:
                 await self._fence(connection, lease, scope)
-                turn = again.Turn(run_id, scope, decode, self._clock())
+                turn = again.Turn(run_id, scope, decode, self._clock(), self._withhold)
                 return await again.retry(connection, turn, chosen, wants, app_rank)
 
         for start in range(0, len(ids), again.CHUNK):

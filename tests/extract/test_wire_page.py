@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.extract import slices, wire
+from etl import slices
+from etl.extract import wire
 from etl.model import Page, Record, Rejected
 
 GOOD = b'{"id": "cd-1", "name": "x"}'
@@ -180,9 +181,13 @@ def test_the_splitter_is_linear_on_texts_that_never_end(text: bytes) -> None:
         (b'{"unknown":"payload"}', "", None),
         (b"<h1>Bad\x1b[31m\n  Gateway</h1>", "<h1>Bad [31m Gateway</h1>", None),
         (b'{"message":"token eyJhbGciOi.eyJhcHA.c2ln is bad"}', "token [token] is bad", None),
+        (b'{"message":"cannot read {\\"message\\": \\"Hi Bob\\"}"}', "cannot read ...", None),
+        (b'Oops: [ {"message": "Hi Bob"} ] and more', "Oops: ...", None),
+        (b'Oops: ["Hi Bob"]', "Oops: ...", None),
+        (b"Bad [gateway]", "Bad [gateway]", None),
     ],
 )
 def test_error_bodies_are_read_in_documented_order(body: bytes, spoken: str, code: int | None) -> None:
-    """errors[0], message, error, then the text itself; control characters and tokens are left out."""
+    """errors[0], message, error, then the text itself; control characters, tokens and payloads are left out."""
     got = wire.error_body(body)
     assert (got.spoken, got.code) == (spoken, code)

@@ -1,7 +1,8 @@
 """Where the values of a JSON text begin and end, without decoding them: one hostile record must not void its page.
 
-Used only where the decoder gives up (NaN, lone surrogates, nesting 10,000 deep, ...). Nothing here recurses, and every
-pattern is possessive and anchored: the time is linear in the text.
+Used where the decoder gives up (NaN, lone surrogates, nesting 10,000 deep, ...), and where a value is replaced and
+every byte around it left alone. Nothing here recurses, and every pattern is possessive and anchored: the time is linear
+in the text.
 """
 
 from __future__ import annotations
@@ -23,7 +24,15 @@ def members(text: bytes) -> dict[str, bytes]:
 
     Raises ValueError where `text` is not one whole object.
     """
-    found: dict[str, bytes] = {}
+    return {name: text[start:end] for name, start, end in spans(text)}
+
+
+def spans(text: bytes) -> list[tuple[str, int, int]]:
+    """Every member of the JSON object `text`, in order: its name, and where its value begins and ends.
+
+    Raises ValueError where `text` is not one whole object.
+    """
+    found: list[tuple[str, int, int]] = []
     position = _opened(text, b"{")
     while not _closed(text, position, b"}"):
         key = _STRING.match(text, position)
@@ -32,7 +41,7 @@ def members(text: bytes) -> dict[str, bytes]:
         position = _after(text, _space(text, key.end()), b":")
         start = _space(text, position)
         end = _value_end(text, start)
-        found[_name(key[0])] = text[start:end]
+        found.append((_name(key[0]), start, end))
         position = _next(text, end, b"}")
     return found
 
