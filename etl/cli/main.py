@@ -55,9 +55,6 @@ Start here
 """
 
 
-BUG = 70
-"""EX_SOFTWARE of sysexits.h."""
-
 HERE = Path(__file__).parent.parent
 
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 96}
@@ -137,13 +134,15 @@ def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
     """Its message may hold anything, so only where it happened is told, unless the traceback is asked for."""
     import traceback
 
+    from etl.report import EXIT_BUG
+
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)] or frames
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     if verbose:
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     remedy = "please report it" if verbose else "run again with --verbose for the traceback, and report it"
-    return _fail(BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
+    return _fail(EXIT_BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
 
 
 def exit_code(error: KoreEtlError) -> int:
