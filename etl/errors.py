@@ -5,6 +5,7 @@ KoreEtlError
 ├── SourceError
 │   ├── AttemptFailed           stops one HTTP attempt: tried again, within bounds
 │   │   ├── Throttled           ... and every request of the account pauses
+│   │   │   └── Overloaded      ... and it is the server's trouble, not our rate
 │   │   └── TokenRefused        ... once, with a new token; then the account is refused
 │   ├── WindowFailed            stops a window: recorded as failed, the others go on       exit 1
 │   └── AccountFailed           stops an account: the others go on
@@ -42,6 +43,9 @@ class SourceError(KoreEtlError):
 class AttemptFailed(SourceError):
     """One HTTP attempt gave no usable answer; another may. `retry_after` is what the server asked for, in seconds."""
 
+    is_outage = True
+    """Whether it may be one of many in an outage: trying again then costs the run's retry budget."""
+
     def __init__(self, message: str, *, retry_after: float | None = None, answered: bool = True) -> None:
         super().__init__(message)
         self.retry_after = retry_after
@@ -50,6 +54,14 @@ class AttemptFailed(SourceError):
 
 class Throttled(AttemptFailed):
     """The source said: too many requests."""
+
+    is_outage = False  # the account waits as a whole, so there is no crowd of retries
+
+
+class Overloaded(Throttled):
+    """503, and when to come back."""
+
+    is_outage = True
 
 
 class TokenRefused(AttemptFailed):
