@@ -11,6 +11,7 @@ KoreEtlError
 │   └── AccountFailed           stops an account: the others go on
 │       ├── AccountRefused      credentials, scope                exit 3 when it is every account
 │       └── AccountUnavailable  down, elsewhere, or throttled     exit 5 when it is every account
+├── Interrupted                 a signal ends a verb that has no run to close              exit 130 or 143
 ├── LeaseError                  stops an account: the others go on
 │   ├── LeaseHeld               another run has it                                         exit 4
 │   └── LeaseLost               another run took it over; nothing more is written          exit 1
@@ -34,6 +35,14 @@ class ConfigError(KoreEtlError):
     def __init__(self, problems: tuple[str, ...]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
+
+
+class Interrupted(KoreEtlError):
+    """Stopped by a signal."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("Stopped by a signal.")
+        self.code = code
 
 
 class SourceError(KoreEtlError):

@@ -13,7 +13,7 @@ import click
 
 from etl import __version__
 from etl.cli.output import Output
-from etl.errors import AccountRefused, ConfigError, KoreEtlError, LeaseHeld, SourceError, WarehouseError
+from etl.errors import AccountRefused, ConfigError, Interrupted, KoreEtlError, LeaseHeld, SourceError, WarehouseError
 
 VERBS = {
     "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite file, two nights. Needs no account."),
@@ -119,7 +119,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         result = cli.main(args=list(argv), prog_name="kore-etl", standalone_mode=False)
     except click.exceptions.Abort:
-        return _fail(130, ["Stopped."], as_json=as_json)
+        return _fail(130, ["Stopped by a signal."], as_json=as_json)
     except click.ClickException as error:
         return _fail(2, [_usage(error)], as_json=as_json)
     except KoreEtlError as error:
@@ -147,6 +147,8 @@ def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
 
 def exit_code(error: KoreEtlError) -> int:
     """The contract's exit code for an error that ended the command."""
+    if isinstance(error, Interrupted):
+        return error.code
     codes = ((ConfigError, 2), (AccountRefused, 3), (LeaseHeld, 4), (SourceError, 5), (WarehouseError, 6))
     return next((code for kind, code in codes if isinstance(error, kind)), 1)
 
