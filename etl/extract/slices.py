@@ -23,7 +23,12 @@ def members(text: bytes) -> dict[str, bytes]:
 
     Raises ValueError where `text` is not one whole object.
     """
-    found: dict[str, bytes] = {}
+    return dict(pairs(text))
+
+
+def pairs(text: bytes) -> list[tuple[str, bytes]]:
+    """The same, each member as it stands there."""
+    found: list[tuple[str, bytes]] = []
     position = _opened(text, b"{")
     while not _closed(text, position, b"}"):
         key = _STRING.match(text, position)
@@ -32,7 +37,7 @@ def members(text: bytes) -> dict[str, bytes]:
         position = _after(text, _space(text, key.end()), b":")
         start = _space(text, position)
         end = _value_end(text, start)
-        found[_name(key[0])] = text[start:end]
+        found.append((_name(key[0]), text[start:end]))
         position = _next(text, end, b"}")
     return found
 
