@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -28,13 +29,14 @@ class Ended:
         return json.loads(self.out)
 
 
-def started(config: Path, *arguments: str) -> subprocess.Popen[str]:
-    """Start `kore-etl --config CONFIG --json ARGUMENTS`."""
+def started(config: Path, *arguments: str, **environment: str) -> subprocess.Popen[str]:
+    """Start `kore-etl --config CONFIG --json ARGUMENTS`, with these variables besides."""
     return subprocess.Popen(
         [sys.executable, "-m", "etl", "--config", str(config), "--json", *arguments],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env=os.environ | environment,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -76,7 +77,8 @@ def test_fifty_times_at_once(tmp_path: Path, capsys: pytest.CaptureFixture[str],
     """The same, fifty times over, each on what the last one left."""
     seen = rounds(tmp_path, capsys, warehouse_url, MANY_ROUNDS)
     with capsys.disabled():
-        print(f"\n{warehouse_url.partition(':')[0]}: {MANY_ROUNDS} rounds, exit codes of (sync, backfill): {seen}")
+        kind = warehouse_url.partition(":")[0]
+        sys.stdout.write(f"\n{kind}: {MANY_ROUNDS} rounds, exit codes of (sync, backfill): {seen}\n")
 
 
 def test_a_paused_run_writes_nothing_once_another_has_the_account(

@@ -1,4 +1,4 @@
-"""SIGTERM and SIGINT at real processes: whatever a run does, it ends within ten seconds with a verdict and a document."""
+"""SIGTERM and SIGINT at real processes: whatever a run does, it ends within ten seconds, with a document."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import asyncio
 import sys
 from pathlib import Path
 
@@ -25,6 +25,7 @@ async def test_migrating_a_file_that_is_there_keeps_the_locks_on_it(sqlite_url: 
     async with Warehouse.connect(sqlite_url, clock=clock) as warehouse:
         await warehouse.migrate()
         await warehouse.migrate()  # its first connection is open all the time
-        subprocess.run([sys.executable, "-c", PASSES_BY, str(file)], check=True)
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", PASSES_BY, str(file))
+        assert await process.wait() == 0
         assert file.with_name(f"{file.name}-wal").exists(), "another process took itself for the last one"
     assert await query(sqlite_url, "SELECT * FROM passed_by") == []
