@@ -20,7 +20,7 @@ from etl.sandbox.faults import Fault, OfChannel
 EVERYTHING = ("backfill", "--start", "2000-01-01", "--end", "2099-01-01")
 ROUNDS = 3
 MANY_ROUNDS = 50
-"""`pytest -m slow tests/test_leases.py -s` runs so many on each database, and prints how they ended."""
+"""`pytest -m slow -n 0 -s tests/test_leases.py` runs so many on each database, and prints how they ended."""
 
 
 def changed(sandbox: Sandbox, chance: random.Random) -> None:
