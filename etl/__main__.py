@@ -2,12 +2,17 @@
 
 import sys
 
+from etl.cli import early
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
+    early.listen(sys.argv[1:])
     from etl.cli.main import run
 
-    sys.exit(run(sys.argv[1:]))
+    code = run(sys.argv[1:])
+    early.deaf()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

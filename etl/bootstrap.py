@@ -9,13 +9,13 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
-from etl import __version__, keep, mending, pipeline, plan, transform, turn, withheld
+from etl import __version__, authorities, keep, mending, pipeline, plan, transform, turn, withheld
 from etl.errors import WarehouseError
 from etl.extract import wire
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
-from etl.extract.retry import RetryPolicy
+from etl.extract.retry import Budget, RetryPolicy
 from etl.extract.source import AccountSource, Api
 from etl.model import (
     BEGINNING,
@@ -74,22 +74,27 @@ def address(settings: Settings) -> Address:
 async def sources(
     settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit
 ) -> AsyncIterator[dict[ResolvedAccount, AccountSource]]:
-    """A source for each account; they share connections and places in flight, the apps of one account its pace."""
+    """A source for each account; they share connections, places in flight and what may be spent on trying again, the
+    apps of one account its pace."""
     in_flight = asyncio.Semaphore(settings.api.max_in_flight)
+    budget = Budget(emit)
     paces: dict[tuple[str, str], Pace] = {}
     # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
     outside = not all(wire.is_loopback(urlsplit(account.host).hostname or "") for account in accounts)
-    async with open_session(max_in_flight=settings.api.max_in_flight, trust_env=outside) as session:
+    pem = settings.api.authorities()
+    tls = None if pem is None else authorities.context(pem)
+    async with open_session(max_in_flight=settings.api.max_in_flight, trust_env=outside, tls=tls) as session:
         opened = {}
         for account in accounts:
-            budget = (account.host, account.account_id)
-            if budget not in paces:
-                paces[budget] = _pace(account, emit)
+            limited = (account.host, account.account_id)
+            if limited not in paces:
+                paces[limited] = _pace(account, emit)
             opened[account] = AccountSource(
                 api=_api(settings, account),
                 mint=_mint(settings, account),
-                pace=paces[budget],
+                pace=paces[limited],
                 retry=_retry(settings),
+                budget=budget,
                 session=session,
                 in_flight=in_flight,
                 decode=decode(settings),

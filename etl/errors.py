@@ -5,11 +5,13 @@ KoreEtlError
 ├── SourceError
 │   ├── AttemptFailed           stops one HTTP attempt: tried again, within bounds
 │   │   ├── Throttled           ... and every request of the account pauses
+│   │   │   └── Overloaded      ... and it is the server's trouble, not our rate
 │   │   └── TokenRefused        ... once, with a new token; then the account is refused
 │   ├── WindowFailed            stops a window: recorded as failed, the others go on       exit 1
 │   └── AccountFailed           stops an account: the others go on
 │       ├── AccountRefused      credentials, scope                exit 3 when it is every account
 │       └── AccountUnavailable  down, elsewhere, or throttled     exit 5 when it is every account
+├── Interrupted                 a signal ends a verb that has no run to close              exit 130 or 143
 ├── LeaseError                  stops an account: the others go on
 │   ├── LeaseHeld               another run has it                                         exit 4
 │   └── LeaseLost               another run took it over; nothing more is written          exit 1
@@ -35,12 +37,23 @@ class ConfigError(KoreEtlError):
         self.problems = problems
 
 
+class Interrupted(KoreEtlError):
+    """Stopped by a signal."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__("Stopped by a signal.")
+        self.code = code
+
+
 class SourceError(KoreEtlError):
     """Something between us and Kore.ai."""
 
 
 class AttemptFailed(SourceError):
     """One HTTP attempt gave no usable answer; another may. `retry_after` is what the server asked for, in seconds."""
+
+    is_outage = True
+    """Whether it may be one of many in an outage: trying again then costs the run's retry budget."""
 
     def __init__(self, message: str, *, retry_after: float | None = None, answered: bool = True) -> None:
         super().__init__(message)
@@ -50,6 +63,14 @@ class AttemptFailed(SourceError):
 
 class Throttled(AttemptFailed):
     """The source said: too many requests."""
+
+    is_outage = False  # the account waits as a whole, so there is no crowd of retries
+
+
+class Overloaded(Throttled):
+    """503, and when to come back."""
+
+    is_outage = True
 
 
 class TokenRefused(AttemptFailed):

@@ -16,7 +16,7 @@ from typing import Any, Protocol, TypeVar
 
 from etl.errors import LeaseError, LeaseHeld, WarehouseError
 from etl.model import Emit, Mended, Scope, Verdict
-from etl.report import EXIT_HELD, EXIT_INCOMPLETE, EXIT_WAREHOUSE
+from etl.report import EXIT_BUG, EXIT_HELD, EXIT_INCOMPLETE, EXIT_WAREHOUSE
 
 L = TypeVar("L")
 L_co = TypeVar("L_co", covariant=True)
@@ -84,22 +84,25 @@ async def run(
 
     Raises WarehouseError when the warehouse fails.
     """
-    run_id = await warehouse.begin_run(order.verb, version=order.version, started_at=clock())
-    outcome = Outcome(run_id, order.verb)
+    beginning = asyncio.ensure_future(warehouse.begin_run(order.verb, version=order.version, started_at=clock()))
+    outcome = Outcome("", order.verb)
 
     async def finish() -> Outcome:
+        outcome.run_id = run_id = await beginning
         totals = asdict(outcome.total)
         await warehouse.finish_run(run_id, verdict=outcome.verdict, exit_code=outcome.exit_code, totals=totals)
         return outcome
 
     try:
+        outcome.run_id = await asyncio.shield(beginning)  # a run that has begun gets a verdict
         for account_id, listings in groupby(sorted(scopes), key=lambda scope: scope.account_id):
             await _account(account_id, list(listings), warehouse, order, mend, outcome)
         outcome.judge()
     except asyncio.CancelledError:
         outcome.verdict, outcome.exit_code = Verdict.STOPPED, stop_code()
-    except WarehouseError:
-        outcome.verdict, outcome.exit_code = Verdict.FAILED, EXIT_WAREHOUSE
+    except Exception as error:
+        code = EXIT_WAREHOUSE if isinstance(error, WarehouseError) else EXIT_BUG
+        outcome.verdict, outcome.exit_code = Verdict.FAILED, code
         with contextlib.suppress(WarehouseError):  # the first error is the one to show
             await finish()
         raise

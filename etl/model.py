@@ -563,6 +563,14 @@ class Waiting:
 
 
 @dataclass(frozen=True, slots=True)
+class RetriesSpent:
+    """From now on the run tries nothing again, unless it succeeds often enough meanwhile; so far, over all accounts."""
+
+    requests: int
+    retries: int
+
+
+@dataclass(frozen=True, slots=True)
 class WindowDone:
     window: Window
     state: State
@@ -570,5 +578,5 @@ class WindowDone:
     error: str | None = None
 
 
-Event = Planned | PageRead | Waiting | WindowDone
+Event = Planned | PageRead | Waiting | RetriesSpent | WindowDone
 Emit = Callable[[Event], None]

@@ -42,10 +42,12 @@ async def run(
     (130 or 143) the signal asks for.
     """
     started_at = clock()
-    run_id = await warehouse.begin_run(order.verb.value, version=order.version, started_at=started_at)
-    accounts = [Account(job, warehouse, order, run_id, started_at, emit) for job in jobs]
+    begins = warehouse.begin_run(order.verb.value, version=order.version, started_at=started_at)
+    beginning = asyncio.ensure_future(begins)
+    accounts: list[Account[L]] = []
 
     async def finish(override: tuple[Verdict, int] | None = None) -> RunOutcome:
+        run_id = await beginning
         results = tuple(outcome for account in accounts for outcome in account.outcomes())
         verdict, exit_code = override or report.judge(results)
         scopes = tuple(scope for result in results for scope in result.scopes)
@@ -55,6 +57,8 @@ async def run(
 
     finishing: asyncio.Task[RunOutcome] | None = None
     try:
+        run_id = await asyncio.shield(beginning)  # a run that has begun gets a verdict, whenever the signal comes
+        accounts += [Account(job, warehouse, order, run_id, started_at, emit) for job in jobs]
         await _side_by_side(accounts)
         finishing = asyncio.create_task(finish())
         return await asyncio.shield(finishing)
@@ -63,9 +67,10 @@ async def run(
             return await finishing
         outcome = await asyncio.shield(finish((Verdict.STOPPED, stop_code())))
         raise Stopped(outcome) from None
-    except WarehouseError:
-        with contextlib.suppress(WarehouseError):  # the first error is the one to show; the run line stays "running"
-            await finish((Verdict.FAILED, report.EXIT_WAREHOUSE))
+    except Exception as error:
+        code = report.EXIT_WAREHOUSE if isinstance(error, WarehouseError) else report.EXIT_BUG
+        with contextlib.suppress(WarehouseError):  # the first error is the one to show; the line stays "running"
+            await finish((Verdict.FAILED, code))
         raise
 
 

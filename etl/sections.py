@@ -153,6 +153,12 @@ class Api(_Section):
     max_body_mb: Whole = Field(32, ge=1, le=1024, description="a whole number of MB between 1 and 1024")
     backoff_seconds: Seconds = Field(1, description=_SECONDS)
     max_wait_seconds: Seconds = Field(120, description=_SECONDS)
+    ca_file: str | None = Field(None, description=_FILE)
+    _authorities: str | None = PrivateAttr(None)
+
+    def authorities(self) -> str | None:
+        """The certificates in `ca_file`, as PEM text; None without one."""
+        return self._authorities
 
 
 class Auth(_Section):

@@ -2,7 +2,7 @@
 
 Every key is also an environment variable: `KORE_ETL_` and the path in upper case joined by `__`
 (`KORE_ETL_API__PAGE_SIZE`); the accounts are one list as JSON (`KORE_ETL_ACCOUNTS`). An empty variable counts as unset.
-Relative secret and password files are looked for beside the configuration file, without one in the current directory.
+Relative names of files are looked for beside the configuration file, without one in the current directory.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from etl.authorities import read_authorities
 from etl.complaints import PREFIX, Keys, Place, complaint, file_name, unknown_variable, variable_of
 from etl.errors import ConfigError
 from etl.model import Channel, Keep, Scope
@@ -123,6 +124,8 @@ def load(path: Path | None, environ: Mapping[str, str], needs: Needs = "source")
     values = _merged(file, environment)
     settings = reader.validated(values)
     settings.warehouse._password = reader.secret(settings.warehouse.password_file, ("warehouse", "password_file"))
+    if needs == "source":
+        settings.api._authorities = reader.authorities(settings.api.ca_file)
     settings._resolved = reader.resolved(settings, needs)
     settings._warnings = tuple(reader.warnings)
     if reader.problems:
@@ -282,6 +285,19 @@ class _Reader:
                         f"app {account.app_id} is already in number {first[scope] + 1}; remove one."
                     )
                 first.setdefault(scope, number)
+
+    def authorities(self, name: str | None) -> str | None:
+        """The certificates that `ca_file` names; None if it names none, or (a problem) none that can be used."""
+        if name is None:
+            return None
+        folder = self._place.file.parent if self._place.file else Path()
+        try:
+            return read_authorities(folder / name)
+        except ValueError as problem:
+            where = self._place.of(("api", "ca_file"))
+            shown = file_name(name, ("api", "ca_file"))
+            self.problems.append(f"{where} {problem} ({shown}relative names start at {folder.absolute()}).")
+            return None
 
     def secret(self, name: str | None, path: _Path) -> SecretStr | None:
         """What the file holds, without its final line break; None if none is named, or (a problem) it is unusable."""

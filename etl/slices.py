@@ -24,7 +24,12 @@ def members(text: bytes) -> dict[str, bytes]:
 
     Raises ValueError where `text` is not one whole object.
     """
-    return {name: text[start:end] for name, start, end in spans(text)}
+    return dict(pairs(text))
+
+
+def pairs(text: bytes) -> list[tuple[str, bytes]]:
+    """The same, each member as it stands there."""
+    return [(name, text[start:end]) for name, start, end in spans(text)]
 
 
 def spans(text: bytes) -> list[tuple[str, int, int]]:

@@ -208,7 +208,8 @@ class Account(Generic[L]):
                 if turn.answered:  # a source that never answered leaves no trace but the run's line
                     yield read
                 continue
-            turn.succeeded()
+            if not isinstance(read, Census) or read.total is not None:  # a census that was refused shows nothing
+                turn.succeeded()
             tally.profile = read.profile
             if isinstance(read, Census):
                 tally.census = read

@@ -494,3 +494,51 @@ async def test_a_signal_after_the_last_window_changes_nothing() -> None:
     task.cancel()
     assert (await task).exit_code == 0
     assert warehouse.finished == [(Verdict.COMPLETE, 0)]
+
+
+async def test_a_signal_while_the_run_begins_still_writes_its_verdict() -> None:
+    """The line may be written by then: it does not stay `running`, and the run has a document."""
+    begins = asyncio.Event()
+
+    class Beginning(FakeWarehouse):
+        async def begin_run(self, *arguments: Any, **options: Any) -> str:
+            begins.set()
+            for _ in range(20):
+                await asyncio.sleep(0)
+            return await super().begin_run(*arguments, **options)
+
+    warehouse, source = Beginning(), FakeSource()
+    task = asyncio.create_task(run(warehouse, (SMS, source)))
+    await begins.wait()
+    task.cancel()
+    with pytest.raises(pipeline.Stopped) as stopped:
+        await task
+    assert (stopped.value.outcome.run_id, stopped.value.outcome.exit_code) == ("run-1", 143)
+    assert warehouse.finished == [(Verdict.STOPPED, 143)]
+    assert source.asked == []
+
+
+async def test_a_bug_leaves_a_verdict_too() -> None:
+    """The line says failed, with the exit code of a bug, and the bug comes out."""
+    warehouse = FakeWarehouse()
+    warehouse.store_error = TypeError("a bug")
+    with pytest.raises(TypeError, match="a bug"):
+        await run(warehouse, (SMS, FakeSource()))
+    assert warehouse.finished == [(Verdict.FAILED, 70)]
+
+
+async def test_a_census_that_was_refused_is_no_answer() -> None:
+    """A source that refuses whatever is asked was not read at all: exit 5, and no window is recorded."""
+
+    def answer(window: Window) -> Census | FailedRead:
+        if window.reason is Reason.CENSUS:
+            return Census(None, NOW, Cost(requests=1), Profile())
+        return failed(window, WindowFailed("Not accepted."), answered=False)
+
+    def plan(state: ScopeState, now: datetime) -> tuple[Window, ...]:
+        census = Window(state.scope, now - timedelta(days=2), now, Reason.CENSUS)
+        return (census, *windows_of(state, now))
+
+    warehouse = FakeWarehouse()
+    outcome = await run(warehouse, (SMS, FakeSource(answer)), plan=plan)
+    assert (outcome.exit_code, warehouse.failures, warehouse.stored) == (5, [], [])

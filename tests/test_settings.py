@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import trustme
 
 from etl import settings as settings_module
 from etl.errors import ConfigError
@@ -762,6 +763,7 @@ def test_the_example_loads(folder: Path) -> None:
     """As it is, and with every optional key switched on."""
     for name in ("client-secret", "other-client-secret", "database-password"):
         write_secret(folder / name, SECRET)
+    trustme.CA().cert_pem.write_to_path(folder / "company-ca.pem")
     settings = loaded(folder, EXAMPLE.read_text())
     assert (settings.api, settings.sync, settings.warehouse) == (Api(), Sync(), Warehouse())
     (account,) = loaded(folder, uncommented()).resolved_accounts()
@@ -801,3 +803,31 @@ def test_sections_here_are_those_of_the_settings() -> None:
     """So that no section is forgotten above."""
     assert set(SECTIONS) == set(Settings.model_fields) == set(settings_module._SECTIONS)
     assert os.environ.get("KORE_ETL_API__PAGE_SIZE") is None
+
+
+def test_authorities_are_read_beside_the_configuration(folder: Path) -> None:
+    """As PEM text, whatever stands between the certificates; a verb that asks the source nothing does not open it."""
+    write_secret(folder / "secret", SECRET)
+    pem = trustme.CA().cert_pem.bytes()
+    (folder / "ca.pem").write_bytes("# unsere Behörde\n".encode() + pem + b"\n" + pem)
+    text = MINIMAL + '[api]\nca_file = "ca.pem"\n'
+    assert pem.decode() in (loaded(folder, text).api.authorities() or "")
+    assert loaded(folder, MINIMAL).api.authorities() is None
+
+
+@pytest.mark.parametrize(
+    ("content", "problem"),
+    [
+        (None, "names a file that cannot be read: No such file or directory"),
+        (b"", "names a file that holds no certificates in PEM form (-----BEGIN CERTIFICATE-----)"),
+        (b"\xff\x00 not PEM", "names a file that holds no certificates in PEM form (-----BEGIN CERTIFICATE-----)"),
+        (b"#" * 5_000_000, "names a file that is too large for certificates"),
+    ],
+)
+def test_authorities_that_cannot_be_used_are_a_problem(folder: Path, content: bytes | None, problem: str) -> None:
+    """One sentence that names the key; the run does not start."""
+    write_secret(folder / "secret", SECRET)
+    if content is not None:
+        (folder / "ca.pem").write_bytes(content)
+    (got,) = problems(folder, MINIMAL + '[api]\nca_file = "ca.pem"\n')
+    assert got.startswith(f"config.toml: [api] ca_file {problem} (")

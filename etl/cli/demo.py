@@ -57,11 +57,16 @@ def command(output: Output, folder: Path, accounts: int, campaigns: int) -> int:
     """
     from etl.cli import signals
     from etl.cli.sandbox import midnight
+    from etl.errors import Interrupted
+    from etl.pipeline import Stopped
     from etl.sandbox.catalogue import build_catalogue
 
     _prepare(folder)
     catalogue = build_catalogue(accounts=accounts, campaigns=campaigns, now=midnight())
-    nights = signals.run(lambda stop_code: _nights(output, catalogue, folder, stop_code))
+    try:
+        nights = signals.run(lambda stop_code: _nights(output, catalogue, folder, stop_code))
+    except Stopped as stopped:
+        raise Interrupted(stopped.outcome.exit_code) from None
     code = max(night.exit_code for night in nights)
     output.document({"exit_code": code, "folder": str(folder), "runs": [document(night) for night in nights]})
     if code == 0:

@@ -13,7 +13,7 @@ import click
 
 from etl import __version__
 from etl.cli.output import Output
-from etl.errors import AccountRefused, ConfigError, KoreEtlError, LeaseHeld, SourceError, WarehouseError
+from etl.errors import AccountRefused, ConfigError, Interrupted, KoreEtlError, LeaseHeld, SourceError, WarehouseError
 
 VERBS = {
     "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite file, two nights. Needs no account."),
@@ -54,9 +54,6 @@ Start here
   kore-etl sync                     run it, every night
 """
 
-
-BUG = 70
-"""EX_SOFTWARE of sysexits.h."""
 
 HERE = Path(__file__).parent.parent
 
@@ -122,7 +119,7 @@ def run(argv: Sequence[str]) -> int:
     try:
         result = cli.main(args=list(argv), prog_name="kore-etl", standalone_mode=False)
     except click.exceptions.Abort:
-        return _fail(130, ["Stopped."], as_json=as_json)
+        return _fail(130, ["Stopped by a signal."], as_json=as_json)
     except click.ClickException as error:
         return _fail(2, [_usage(error)], as_json=as_json)
     except KoreEtlError as error:
@@ -137,13 +134,15 @@ def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
     """Its message may hold anything, so only where it happened is told, unless the traceback is asked for."""
     import traceback
 
+    from etl.report import EXIT_BUG
+
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)] or frames
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
     if verbose:
         click.echo("".join(_frames(error)), err=True, nl=False)
     remedy = "please report it" if verbose else "run again with --verbose for the traceback, and report it"
-    return _fail(BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
+    return _fail(EXIT_BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
 
 
 def _frames(error: BaseException) -> Iterator[str]:
@@ -162,6 +161,8 @@ def _frames(error: BaseException) -> Iterator[str]:
 
 def exit_code(error: KoreEtlError) -> int:
     """The contract's exit code for an error that ended the command."""
+    if isinstance(error, Interrupted):
+        return error.code
     codes = ((ConfigError, 2), (AccountRefused, 3), (LeaseHeld, 4), (SourceError, 5), (WarehouseError, 6))
     return next((code for kind, code in codes if isinstance(error, kind)), 1)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from etl.cli.output import Output, clean, number
-from etl.model import Emit, Event, PageRead, Planned, Scope, State, Waiting, WindowDone
+from etl.model import Emit, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,6 +36,7 @@ class Seen:
     pages: int = 0
     troubled: int = 0
     reading: Scope | None = None
+    retries_spent: bool = False
     waiting: dict[str, tuple[float, str]] = field(default_factory=dict)
     """Account -> (until when, why)."""
 
@@ -49,6 +50,8 @@ class Seen:
             self.waiting.pop(event.scope.account_id, None)
         elif isinstance(event, Waiting):
             self.waiting[event.account_id] = (now + event.seconds, event.why)
+        elif isinstance(event, RetriesSpent):
+            self.retries_spent = True
         else:
             self.done += 1
             self.troubled += event.state in (State.UNPROVEN, State.FAILED)
@@ -66,7 +69,8 @@ class Seen:
         if not doing and self.reading is not None:
             doing = f"{self.names.get(self.reading, self.reading.account_id)} {self.reading.channel.value}"
         troubled = f"{number(self.troubled)} not proven" if self.troubled else ""
-        return clean(", ".join(filter(None, (doing, troubled))))
+        spent = "retries spent" if self.retries_spent else ""
+        return clean(", ".join(filter(None, (doing, troubled, spent))))
 
     def wait(self, now: float) -> str:
         """Who waits longest, for how long and why; empty when nobody does."""
@@ -147,6 +151,8 @@ def _lines(output: Output, names: Mapping[Scope, str]) -> Emit:
         elif isinstance(event, Waiting):
             say = log.info if event.seconds >= LONG_WAIT_SECONDS else log.debug
             say("waiting", account_id=event.account_id, seconds=round(event.seconds, 1), why=clean(event.why))
+        elif isinstance(event, RetriesSpent):
+            log.warning("retries spent: what fails now is left for the next run", **asdict(event))
         if now - spoke >= SECONDS_BETWEEN_LINES:
             spoke = now
             note = {"note": seen.wait(now)} if seen.wait(now) else {}

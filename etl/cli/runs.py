@@ -83,7 +83,12 @@ async def _find(store: Warehouse, wanted: str) -> RunDetail | str:
 def _line(line: RunLine) -> tuple[str, ...]:
     took = "-" if line.finished_at is None else ago(line.finished_at - line.started_at)
     code = "-" if line.exit_code is None else str(line.exit_code)
-    return line.run_id, line.verb, when(line.started_at), took, line.verdict.value, code
+    return line.run_id, line.verb, when(line.started_at), took, verdict(line), code
+
+
+def verdict(line: RunLine) -> str:
+    """How a run ended, in a word or two."""
+    return f"{line.verdict.value} (killed)" if line.was_killed else line.verdict.value
 
 
 COLUMNS = (
@@ -99,7 +104,12 @@ COLUMNS = (
 
 def _show(output: Output, run: RunDetail, names: Mapping[Scope, str]) -> None:
     line = run.line
-    output.say(f"Run {line.run_id}: {line.verb}, {line.verdict.value}, started {when(line.started_at)} UTC.")
+    output.say(f"Run {line.run_id}: {line.verb}, {verdict(line)}, started {when(line.started_at)} UTC.")
+    if line.was_killed:
+        output.say(
+            f"Its process ended without a word, after {when(line.finished_at)} UTC; a later run found that out. "
+            "What it had stored stays, the runs since went on from there."
+        )
     if not run.windows:
         output.say("It read no window.")
     place = {scope: number for number, scope in enumerate(names)}

@@ -16,6 +16,7 @@ import click
 
 from etl.cli.output import Output, many
 from etl.cli.program import program
+from etl.errors import Interrupted
 
 if TYPE_CHECKING:
     from etl.sandbox.catalogue import Catalogue, SandboxAccount
@@ -80,6 +81,8 @@ def command(
 
     try:
         signals.run(lambda _: serve(catalogue, port=port, faults=script, announce=announce, stop=asyncio.Event()))
+    except Interrupted as stopped:
+        return stopped.code  # as it should end: nothing more to say
     except OSError as error:
         raise click.UsageError(f"Port {port} cannot be used: {error.strerror}. Choose another with --port.") from error
     return 0

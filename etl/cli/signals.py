@@ -1,27 +1,38 @@
-"""How a verb runs on the event loop and ends on SIGINT or SIGTERM: the first asks, the second ends it at once."""
+"""How a verb ends on SIGINT or SIGTERM: the first signal asks, the second ends it at once, and so does the clock.
+
+Before and after its event loop there is nothing to close: see `etl.cli.early`.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
 
+from etl.cli import early
+from etl.cli.early import CODES
+from etl.cli.output import Output
+from etl.errors import Interrupted
+
 T = TypeVar("T")
 
-_CODES = {signal.SIGINT: 130, signal.SIGTERM: 143}
+STOP_SECONDS = 9.0
+"""So long after the first signal a verb that has not ended is ended as it is: ten seconds are promised."""
 
-
-class Interrupted(click.exceptions.Exit):
-    """A signal ended a verb that has no run to close."""
+CUT_OFF = "Stopped by a signal, without a clean end: what was stored stays, the next run goes on from there."
 
 
 def run(main: Callable[[Callable[[], int]], Coroutine[Any, Any, T]]) -> T:
-    """Run `main(stop_code)`; a signal cancels it, and `stop_code()` then says with which exit code to end."""
-    code = 130
+    """Run `main(stop_code)`; a signal cancels it, and `stop_code()` then says with which exit code to end.
+
+    Raises Interrupted where the cancellation comes out.
+    """
+    as_json, code, ended = _as_json(), 130, threading.Event()
 
     async def supervised() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
@@ -30,15 +41,42 @@ def run(main: Callable[[Callable[[], int]], Coroutine[Any, Any, T]]) -> T:
         def stop(number: signal.Signals) -> None:
             nonlocal code, asked
             if asked or task is None:
-                os._exit(_CODES[number])
-            asked, code = True, _CODES[number]
+                early.cut_off(CODES[number], CUT_OFF, as_json=as_json)
+            asked, code = True, CODES[number]
+            threading.Thread(target=_watch, args=(ended, code, as_json), daemon=True).start()
             task.cancel()
 
-        for number in _CODES:
+        for number in CODES:
             loop.add_signal_handler(number, stop, number)
         return await main(lambda: code)
 
     try:
-        return asyncio.run(supervised())
+        with _restored():
+            return asyncio.run(supervised())
     except asyncio.CancelledError:
         raise Interrupted(code) from None
+    finally:
+        ended.set()
+
+
+@contextmanager
+def _restored() -> Iterator[None]:
+    """The event loop leaves the system's defaults behind."""
+    before = {number: signal.getsignal(number) for number in CODES}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def _watch(ended: threading.Event, code: int, as_json: bool) -> None:
+    """A thread of its own: whatever holds up the event loop does not hold up this."""
+    if not ended.wait(STOP_SECONDS):
+        early.cut_off(code, CUT_OFF, as_json=as_json)
+
+
+def _as_json() -> bool:
+    context = click.get_current_context(silent=True)
+    output = context.find_object(Output) if context else None
+    return output is not None and output.as_json

@@ -27,6 +27,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     """Per account and channel: proven until when, how old that is, what is stored, what is waiting."""
     from etl.cli import config
     from etl.cli.reading import nothing_read, read, where
+    from etl.cli.runs import verdict
 
     async def query(
         store: Warehouse,
@@ -49,7 +50,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     _show(output, lines, config.names(settings), standings)
     if runs:
         last = runs[0]
-        output.say(f"Last run {last.run_id}: {last.verb}, {last.verdict.value}, started {when(last.started_at)} UTC.")
+        output.say(f"Last run {last.run_id}: {last.verb}, {verdict(last)}, started {when(last.started_at)} UTC.")
     else:
         output.say(f"{nothing_read(settings)} `kore-etl sync` makes the first run.")
     return 0

@@ -16,6 +16,7 @@ from etl.errors import (
     AccountRefused,
     AccountUnavailable,
     AttemptFailed,
+    Overloaded,
     SourceError,
     Throttled,
     TokenRefused,
@@ -75,7 +76,9 @@ def error(answer: Answer, *, now: datetime, where: str) -> SourceError:
     wait = retry_after(answer.headers.get("Retry-After"), answer.server_now or now)
     quote = f"HTTP {answer.status}" + (f": {wire.shorten(said.spoken)!r}" if said.spoken else "")
     status = answer.status
-    if status == 429 or (status == 503 and wait is not None) or _RATE_LIMIT.search(said.spoken):
+    if status == 503 and wait is not None:
+        return Overloaded(f"Kore.ai could not answer {where} ({quote}).", retry_after=wait)
+    if status == 429 or _RATE_LIMIT.search(said.spoken):
         return Throttled(f"Kore.ai limits {where} ({quote}).", retry_after=wait)
     if _ENCRYPTED_TOKEN.search(said.spoken) and status < 500:
         return AccountRefused(_encrypted(where, quote))

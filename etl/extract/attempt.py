@@ -6,6 +6,7 @@ The only place where errors of the HTTP library and the operating system are tra
 from __future__ import annotations
 
 import asyncio
+import ssl
 import zlib
 from collections.abc import Mapping
 
@@ -19,13 +20,16 @@ _GZIP = 16 + zlib.MAX_WBITS
 _KEEPALIVE_SECONDS = 15.0
 
 
-def open_session(*, max_in_flight: int, trust_env: bool = True) -> aiohttp.ClientSession:
-    """The session that all accounts share. TLS is always verified; `trust_env` lets proxy settings count.
+def open_session(
+    *, max_in_flight: int, trust_env: bool = True, tls: ssl.SSLContext | None = None
+) -> aiohttp.ClientSession:
+    """The session that all accounts share. TLS is always verified, by `tls` or as the system does; `trust_env` lets
+    proxy settings count.
 
     Bodies come packed: `post` unpacks them itself, because the library does so without a bound.
     """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=max_in_flight, keepalive_timeout=_KEEPALIVE_SECONDS),
+        connector=aiohttp.TCPConnector(limit=max_in_flight, keepalive_timeout=_KEEPALIVE_SECONDS, ssl=tls or True),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),  # `post` bounds the whole attempt
         auto_decompress=False,
@@ -116,7 +120,10 @@ def _sentence(error: Exception, stage: _Stage) -> str:
         how_far = "was not complete" if stage.answered else "did not come"
         return f"The answer {how_far} within {stage.timeout_seconds:g} seconds (attempt_timeout_seconds)."
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"The certificate of {error.host} is not valid for this machine."
+        return (
+            f"The certificate of {error.host} is not one that this machine trusts. If a proxy or your company signed "
+            "it, name that authority with [api] ca_file."
+        )
     if isinstance(error, aiohttp.ClientConnectorError):
         return f"No connection to {error.host}: {error.strerror or type(error.os_error).__name__}."
     if isinstance(error, zlib.error):

@@ -18,6 +18,7 @@ from etl.errors import (
     AccountRefused,
     AccountUnavailable,
     AttemptFailed,
+    Overloaded,
     Throttled,
     TokenRefused,
     WindowFailed,
@@ -25,7 +26,7 @@ from etl.errors import (
 from etl.extract import answers, attempt, wire
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
-from etl.extract.retry import RetryPolicy, persist
+from etl.extract.retry import Budget, RetryPolicy, persist
 from etl.model import Cost, Page, PageRequest, Record, Scope
 
 _CLOCK_OFF_SECONDS = 30.0
@@ -86,6 +87,7 @@ class Listing:
         mint: TokenMint,
         pace: Pace,
         retry: RetryPolicy,
+        budget: Budget,
         session: aiohttp.ClientSession,
         in_flight: asyncio.Semaphore,
         decode: Callable[[bytes, Scope], Record],
@@ -99,6 +101,7 @@ class Listing:
         self._mint = mint
         self._pace = pace
         self._retry = retry
+        self._budget = budget
         self._session = session
         self._in_flight = in_flight
         self._decode = decode
@@ -136,6 +139,12 @@ class Listing:
 
     async def _insist(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
         """The page of just this request, however often it has to be asked for."""
+        budget_spent = False
+
+        def may_retry(error: AttemptFailed) -> bool:
+            nonlocal budget_spent
+            budget_spent = error.is_outage and not self._budget.take()
+            return not budget_spent
 
         def before_wait(error: AttemptFailed, seconds: float) -> None:
             spent.retries += 1
@@ -148,12 +157,13 @@ class Listing:
             page = await persist(
                 self._retry,
                 lambda: self._with_token(request, scope, spent),
+                may_retry=may_retry,
                 before_wait=before_wait,
                 sleep=self._sleep,
                 monotonic=self._monotonic,
             )
         except AttemptFailed as last:
-            raise self._given_up(last) from last
+            raise self._given_up(last, budget_spent=budget_spent) from last
         self.answered = True
         return page
 
@@ -175,6 +185,7 @@ class Listing:
     async def _attempt(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
         async with self._pace.turn(self._in_flight):
             spent.requests += 1
+            self._budget.sent()
             answer = await attempt.post(
                 self._session,
                 self._url,
@@ -203,8 +214,15 @@ class Listing:
         direction = "behind" if off > 0 else "ahead of"
         return f" This machine's clock is {abs(off):.0f} seconds {direction} Kore.ai's: set it right."
 
-    def _given_up(self, last: AttemptFailed) -> WindowFailed | AccountFailed:
-        """What it means that the last attempt failed as well."""
+    def _given_up(self, last: AttemptFailed, *, budget_spent: bool) -> WindowFailed | AccountFailed:
+        """What it means that the last attempt failed as well, or was the last that the run could afford."""
+        if budget_spent:
+            return WindowFailed(
+                f"The listing of {self._where} could not be read. {last} It was not tried again: this run has spent "
+                "its retries on a source in trouble. The next run reads it."
+            )
+        if isinstance(last, Overloaded):
+            return AccountUnavailable(f"{last} It still did after every retry: try again later.")
         if isinstance(last, Throttled):
             return AccountUnavailable(
                 f"{last} It still did after every retry: try again later, or lower requests_per_minute "

@@ -10,11 +10,42 @@ from typing import TypeVar
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from etl.errors import AccountUnavailable, AttemptFailed, Throttled
+from etl.model import Emit, RetriesSpent
 
 T = TypeVar("T")
 
+RETRIES_AT_LEAST = 50
+RETRY_SHARE = 0.2
+"""A run's retry budget: so many retries, or this share of its requests where that is more."""
+
 _THROTTLED_FACTOR = 15
 _THROTTLED_CAP = 60
+
+
+class Budget:
+    """What one run, all accounts together, may spend on trying again, so that an outage is not hammered.
+
+    Once it is spent, what fails has failed, and is left for the next run; every request sent adds to it again.
+    """
+
+    def __init__(self, emit: Emit) -> None:
+        self._emit = emit
+        self._requests = self._retries = 0
+        self._told = False
+
+    def sent(self) -> None:
+        """A request went out, a retry or not."""
+        self._requests += 1
+
+    def take(self) -> bool:
+        """Whether one more retry may be made; it is then spent. The first refusal is told."""
+        if self._retries < max(RETRIES_AT_LEAST, RETRY_SHARE * self._requests):
+            self._retries += 1
+            return True
+        if not self._told:
+            self._told = True
+            self._emit(RetriesSpent(self._requests, self._retries))
+        return False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +78,7 @@ async def persist(
     policy: RetryPolicy,
     attempt: Callable[[], Awaitable[T]],
     *,
+    may_retry: Callable[[AttemptFailed], bool],
     before_wait: Callable[[AttemptFailed, float], None],
     sleep: Callable[[float], Awaitable[None]],
     monotonic: Callable[[], float],
@@ -54,8 +86,9 @@ async def persist(
 ) -> T:
     """Make the attempt until it succeeds; AttemptFailed is tried again, everything else ends it.
 
-    `before_wait` is told each failure that will be tried again and the seconds until then. Raises the last
-    AttemptFailed, or AccountUnavailable where the server asks to stay away for longer than `max_wait_seconds`.
+    `may_retry` is asked last, of a failure that the policy would try again. `before_wait` is told each failure that is
+    tried again and the seconds until then. Raises the last AttemptFailed, or AccountUnavailable where the server
+    asks to stay away for longer than `max_wait_seconds`.
     """
     first_failure: list[float] = []
 
@@ -73,7 +106,8 @@ async def persist(
     def stop(state: RetryCallState) -> bool:
         first_failure.append(monotonic())
         spent = first_failure[-1] - first_failure[0] + state.upcoming_sleep
-        return state.attempt_number >= policy.max_attempts or spent > policy.total_seconds
+        given_up = state.attempt_number >= policy.max_attempts or spent > policy.total_seconds
+        return given_up or not may_retry(_failure(state))
 
     def tell(state: RetryCallState) -> None:
         before_wait(_failure(state), state.upcoming_sleep)

@@ -18,7 +18,7 @@ from etl.extract.pace import Pace
 from etl.extract.probing import Probe
 from etl.extract.proof import Accepted, Ask, Refused, choose, machine
 from etl.extract.reading import Reading
-from etl.extract.retry import RetryPolicy
+from etl.extract.retry import Budget, RetryPolicy
 from etl.extract.undated import Undated
 from etl.model import (
     UNDATED_ROWS,
@@ -49,7 +49,7 @@ WORTH_HALVING = timedelta(hours=1)
 
 
 class AccountSource:
-    """One app's listing of one account; session, places in flight and pace are shared with others.
+    """One app's listing of one account; session, places in flight, pace and retry budget are shared with others.
 
     `decode` turns a record's bytes into a Campaign or a Rejected and never raises. One source serves one run: it
     remembers what is asked once per run. Raises ConfigError where `api` makes no address.
@@ -62,6 +62,7 @@ class AccountSource:
         mint: TokenMint,
         pace: Pace,
         retry: RetryPolicy,
+        budget: Budget,
         session: aiohttp.ClientSession,
         in_flight: asyncio.Semaphore,
         decode: Callable[[bytes, Scope], Record],
@@ -79,6 +80,7 @@ class AccountSource:
             mint=mint,
             pace=pace,
             retry=retry,
+            budget=budget,
             session=session,
             in_flight=in_flight,
             decode=decode,

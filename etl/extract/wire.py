@@ -6,7 +6,7 @@ Source of every field: the page "Get All SMS Campaigns API"; certainty of each i
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -139,20 +139,19 @@ _NULL = Raw(b"null")
 _BOM = b"\xef\xbb\xbf"
 
 
-class _Data(msgspec.Struct):
-    results: list[Raw]
-    skip: Raw = _NULL
-    limit: Raw = _NULL
-    hasMore: Raw = _NULL  # noqa: N815
-    totalResults: Raw = _NULL  # noqa: N815
+class _Name:
+    """A member's name. No two are equal, so that a name given twice is two members."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
 
 
-class _Envelope(msgspec.Struct):
-    data: _Data
-    status: Raw = _NULL
+_Members = dict[str, Raw | bytes]
 
-
-_DECODER = msgspec.json.Decoder(_Envelope)
+_OBJECT = msgspec.json.Decoder(dict[_Name, Raw], dec_hook=lambda _, text: _Name(text))
+_LIST = msgspec.json.Decoder(list[Raw])
 _UNDECODABLE = (msgspec.MsgspecError, RecursionError, ValueError)
 
 
@@ -163,45 +162,51 @@ class NoPage(AttemptFailed):
 def parse_page(body: bytes, decode: Callable[[bytes], Record], server_now: datetime | None) -> Page:
     """The page in an answer's body. Each record is judged by `decode` alone: a hostile one does not void the others.
 
-    Raises NoPage where `status` is not success or `data.results` is no list: that is a fault, never "no campaigns".
+    Raises NoPage where `status` is not success, `data.results` is no list, or something is said twice: that is a
+    fault, never "no campaigns".
     """
-    envelope = _envelope(body)
-    status = _text(envelope.status)
+    text = body.removeprefix(_BOM)
+    top = _members(text, "the answer is not a whole JSON object")
+    status = _text(top.get("status", _NULL))
     if status is None or status.strip().lower() != SUCCESS:
         raise NoPage("the envelope's status is not success")
-    data = envelope.data
+    data = _members(bytes(top.get("data", b"")), _NO_LIST)
     return Page(
-        records=tuple(decode(bytes(record)) for record in data.results),
-        total=number(data.totalResults),
-        has_more=_flag(data.hasMore),
-        limit=number(data.limit),
-        skip=number(data.skip),
+        records=tuple(decode(bytes(record)) for record in _elements(bytes(data.get("results", b"")))),
+        total=number(data.get("totalResults", _NULL)),
+        has_more=_flag(data.get("hasMore", _NULL)),
+        limit=number(data.get("limit", _NULL)),
+        skip=number(data.get("skip", _NULL)),
         server_now=server_now,
     )
 
 
-def _envelope(body: bytes) -> _Envelope:
-    text = body.removeprefix(_BOM)
+_NO_LIST = "the answer holds no list data.results"
+
+
+def _members(text: bytes, otherwise: str) -> _Members:
+    """An object's members; by position where the decoder refuses the text because of one of its records."""
     try:
-        return _DECODER.decode(text)
+        pairs: list[tuple[str, Raw | bytes]] = [(name.text, value) for name, value in _OBJECT.decode(text).items()]
     except _UNDECODABLE:
-        return _sliced(text)
+        try:
+            pairs = list(slices.pairs(text))
+        except ValueError:
+            raise NoPage(otherwise) from None
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        raise NoPage("it says something twice")
+    return found
 
 
-def _sliced(text: bytes) -> _Envelope:
-    """The same by position, for a text that the decoder refuses because of one of its records."""
+def _elements(text: bytes) -> Sequence[Raw | bytes]:
     try:
-        top = slices.members(text)
-    except ValueError:
-        raise NoPage("the answer is not a whole JSON object") from None
-    status = Raw(top.get("status", b"null"))
-    try:
-        data = slices.members(top.get("data", b""))
-        results = slices.elements(data.get("results", b""))
-    except ValueError:
-        raise NoPage("the answer holds no list data.results") from None
-    rest = {name: Raw(data.get(name, b"null")) for name in ("skip", "limit", "hasMore", "totalResults")}
-    return _Envelope(data=_Data(results=[Raw(record) for record in results], **rest), status=status)
+        return _LIST.decode(text)
+    except _UNDECODABLE:
+        try:
+            return slices.elements(text)
+        except ValueError:
+            raise NoPage(_NO_LIST) from None
 
 
 def number(raw: Raw | bytes) -> int | None:
@@ -210,7 +215,7 @@ def number(raw: Raw | bytes) -> int | None:
     return int(match[2]) if match else None
 
 
-def _flag(raw: Raw) -> bool | None:
+def _flag(raw: Raw | bytes) -> bool | None:
     return {b"true": True, b'"true"': True, b"false": False, b'"false"': False}.get(bytes(raw).strip().lower())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,9 +62,12 @@ class Database:
                 return False
 
     async def create_file(self, file: Path) -> None:
-        """SQLite only: create the file, and let readers and the writer work side by side (kept in the file)."""
+        """SQLite only: create the file unless it is there, and let readers and the writer work side by side (kept in
+        the file)."""
         with failures.translated(self._foreign, self.address.shown):
-            file.open("ab").close()
+            # A file that is there is not even opened: closing it would drop the locks of this process's connections.
+            with suppress(FileExistsError):
+                file.open("xb").close()
             async with self._turn:
                 await asyncio.to_thread(dialect.enable_wal, file, self.address.connect_args["timeout"])
 

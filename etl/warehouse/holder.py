@@ -51,9 +51,7 @@ def parse(text: str) -> Holder | None:
 
 def provably_dead(holder: Holder, me: Holder) -> bool:
     """Whether `holder` ended, seen from `me`, this process."""
-    if not holder.start or not holder.boot or not holder.namespace:
-        return False
-    if (holder.boot, holder.namespace) != (me.boot, me.namespace):
+    if not can_be_seen(holder, me):
         return False
     if not _exists(holder.pid):
         return True
@@ -61,6 +59,12 @@ def provably_dead(holder: Holder, me: Holder) -> bool:
     if state is None:
         return False
     return state[0] in ("Z", "X") or state[1] != holder.start
+
+
+def can_be_seen(holder: Holder, me: Holder) -> bool:
+    """Whether `me` can tell of `holder` that it ended, or that it did not."""
+    known = bool(holder.start and holder.boot and holder.namespace)
+    return known and (holder.boot, holder.namespace) == (me.boot, me.namespace)
 
 
 def _exists(pid: int) -> bool:

@@ -137,10 +137,12 @@ def _of_scope(scope: Scope) -> ColumnElement[bool]:
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-async def begin(connection: AsyncConnection, run_id: str, verb: str, *, version: str, at: datetime) -> None:
+async def begin(
+    connection: AsyncConnection, run_id: str, verb: str, *, version: str, at: datetime, holder: str
+) -> None:
     await connection.execute(
         insert(sync_runs).values(
-            run_id=run_id, verb=verb, verdict=Verdict.RUNNING.value, started_at=at, version=version
+            run_id=run_id, verb=verb, verdict=Verdict.RUNNING.value, started_at=at, version=version, holder=holder
         )
     )
 

@@ -25,6 +25,7 @@ from etl.model import (
 )
 from etl.warehouse import absence, ledger, rejects
 from etl.warehouse.dialect import utc_day
+from etl.warehouse.killed import EXIT_KILLED
 from etl.warehouse.ledger_views import sync_freshness, sync_gaps
 from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
 
@@ -61,7 +62,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
-    """One run. `verdict` is RUNNING, and `finished_at` None, while it runs or when it was killed."""
+    """One run. `verdict` is RUNNING, and `finished_at` None, while it runs, or until the next run finds it killed."""
 
     run_id: str
     verb: str
@@ -71,6 +72,11 @@ class RunLine:
     finished_at: datetime | None
     version: str
     totals: Mapping[str, Any]
+
+    @property
+    def was_killed(self) -> bool:
+        """Whether it ended without a verdict of its own; `finished_at` is then its last sign of life."""
+        return self.verdict is Verdict.FAILED and self.exit_code == EXIT_KILLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +195,10 @@ async def run(connection: AsyncConnection, run_id: str) -> RunDetail | None:
 
 def _run(row: RowMapping) -> RunLine:
     totals = {} if row["totals"] is None else json.loads(row["totals"])
-    return RunLine(**{**row, "verdict": Verdict(row["verdict"]), "totals": totals})
+    return RunLine(**{name: row[name] for name in _RUN}, verdict=Verdict(row["verdict"]), totals=totals)
+
+
+_RUN = tuple(name for name in RunLine.__slots__ if name not in ("verdict", "totals"))
 
 
 _SAME = tuple(name for name in WindowLine.__slots__ if name not in ("scope", "interval", "state", "proof"))

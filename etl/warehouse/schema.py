@@ -224,6 +224,7 @@ sync_runs = Table(
     _column("finished_at", Utc, "(UTC)"),
     _column("version", Text, "Version of the program", nullable=False),
     _column("totals", Text, "The run's counts as a JSON object"),
+    _column("holder", Text, "The process that runs it"),
     comment="One line per run",
 )
 

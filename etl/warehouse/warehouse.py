@@ -30,7 +30,21 @@ from etl.model import (
     Sweep,
     Verdict,
 )
-from etl.warehouse import absence, address, again, compare, ledger, life, loader, migrate, reading, rejects, standing
+from etl.warehouse import (
+    absence,
+    address,
+    again,
+    compare,
+    holder,
+    killed,
+    ledger,
+    life,
+    loader,
+    migrate,
+    reading,
+    rejects,
+    standing,
+)
 from etl.warehouse.again import Decode, Wants
 from etl.warehouse.database import Database
 from etl.warehouse.dialect import insert_or_replace
@@ -124,10 +138,13 @@ class Warehouse:
     # -- runs ---------------------------------------------------------------------------------------------------------
 
     async def begin_run(self, verb: str, *, version: str, started_at: datetime) -> str:
-        """Write the run's line; returns its id, which sorts by start to the second."""
+        """Write the run's line, and close those of runs that were killed; returns its id, which sorts by start to the
+        second."""
         run_id = f"{started_at.astimezone(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+        me = holder.myself()
         async with self._database.write() as connection:
-            await ledger.begin(connection, run_id, verb, version=version, at=started_at)
+            await killed.close(connection, me, started_at)
+            await ledger.begin(connection, run_id, verb, version=version, at=started_at, holder=str(me))
         return run_id
 
     async def finish_run(self, run_id: str, *, verdict: Verdict, exit_code: int, totals: Mapping[str, Any]) -> None:

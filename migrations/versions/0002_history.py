@@ -1,4 +1,5 @@
-"""What history needs: how one counter reading leads to the next, and the indexes of the analysts' views."""
+"""What history needs: how one counter reading leads to the next, and the indexes of the analysts' views. And who runs
+a run, so that one that was killed can be told."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -57,6 +58,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.Text(), comment="Kore.ai account"),
     ):
         op.add_column("campaign_counter_history", column)
+    op.add_column("sync_runs", sa.Column("holder", sa.Text(), comment="The process that runs it"))
     op.add_column("campaign_contact_list_history", sa.Column("account_id", sa.Text(), comment="Kore.ai account"))
     names = sa.Column(
         "contact_list_names", sa.Text(), comment="Names of its contact lists: a JSON array, ordered by name"

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 
 from etl.cli.output import Output
 from etl.cli.progress import Seen, picture, progress
-from etl.model import Channel, PageRead, Planned, Reason, Scope, State, Waiting, Window, WindowDone
+from etl.model import Channel, Event, PageRead, Planned, Reason, RetriesSpent, Scope, State, Waiting, Window, WindowDone
 
 SCOPE = Scope("a1", "st-1", Channel.SMS)
 OTHER = Scope("a2", "st-2", Channel.VOICE)
@@ -20,7 +20,7 @@ NAMES = {SCOPE: "EMEA retail", OTHER: "LATAM\x1b[31m"}
 WINDOW = Window(SCOPE, datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 2, 1, tzinfo=UTC), Reason.LOOKBACK)
 
 
-def seen(*events: Planned | PageRead | Waiting | WindowDone, now: float = 0.0) -> Seen:
+def seen(*events: Event, now: float = 0.0) -> Seen:
     """The sums after these events, which all happened at `now`."""
     sums = Seen(NAMES)
     for event in events:
@@ -103,3 +103,13 @@ def test_without_a_terminal_long_waits_are_logged(capsys: pytest.CaptureFixture[
     assert [(line["event"], line["account_id"], line["seconds"], line["why"]) for line in lines] == [
         ("waiting", "a1", 30.0, "the rate limit")
     ]
+
+
+def test_a_run_without_retries_left_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+    """In the moving display, and as a warning that --quiet lets through."""
+    assert drawn(seen(Planned(SCOPE, 2), PageRead(SCOPE, 1), RetriesSpent(250, 50)))[1].endswith("sms, retries spent")
+    with progress(Output(quiet=True), NAMES) as emit:
+        emit(RetriesSpent(250, 50))
+    told = capsys.readouterr().err
+    assert "what fails now is left for the next run" in told
+    assert "retries=50" in told

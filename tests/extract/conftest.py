@@ -17,7 +17,7 @@ from aiohttp import web
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
-from etl.extract.retry import RetryPolicy
+from etl.extract.retry import Budget, RetryPolicy
 from etl.extract.source import AccountSource, Api
 from etl.model import Campaign, Event, Record, Rejected, Scope
 
@@ -182,6 +182,7 @@ def rig(time: Time, session: aiohttp.ClientSession) -> Callable[..., Rig]:
             mint=mint,
             pace=pace,
             retry=policy,
+            budget=Budget(events.append),
             session=session,
             in_flight=asyncio.Semaphore(8),
             decode=decode,

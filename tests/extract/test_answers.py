@@ -11,7 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from etl.errors import AccountRefused, AccountUnavailable, AttemptFailed, SourceError, Throttled, TokenRefused
+from etl.errors import (
+    AccountRefused,
+    AccountUnavailable,
+    AttemptFailed,
+    Overloaded,
+    SourceError,
+    Throttled,
+    TokenRefused,
+)
 from etl.extract.answers import Answer, NotAccepted, error, page, retry_after
 from etl.model import Rejected
 
@@ -71,7 +79,7 @@ def test_an_answer_is_an_error_named_by_what_it_stops(status: int, body: bytes, 
 def test_503_with_retry_after_is_throttling() -> None:
     """A server that says when to come back is obeyed account-wide."""
     got = stopped_by(503, b"", Retry_After="7")
-    assert isinstance(got, Throttled)
+    assert type(got) is Overloaded
     assert got.retry_after == 7
 
 

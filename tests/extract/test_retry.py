@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from etl.errors import AccountUnavailable, AttemptFailed, Throttled, WindowFailed
-from etl.extract.retry import RetryPolicy, persist
+from etl.errors import AccountUnavailable, AttemptFailed, Overloaded, Throttled, WindowFailed
+from etl.extract.retry import RETRIES_AT_LEAST, Budget, RetryPolicy, persist
+from etl.model import Event, RetriesSpent
 
 
 class Failing:
@@ -30,10 +31,14 @@ class Failing:
 
 
 async def run(
-    policy: RetryPolicy, attempt: Failing, time: Any, told: Callable[[AttemptFailed, float], None] = lambda _e, _s: None
+    policy: RetryPolicy,
+    attempt: Failing,
+    time: Any,
+    told: Callable[[AttemptFailed, float], None] = lambda _e, _s: None,
+    may: Callable[[AttemptFailed], bool] = lambda _: True,
 ) -> str:
     return await persist(
-        policy, attempt, before_wait=told, sleep=time.sleep, monotonic=time.monotonic, chance=lambda: 1.0
+        policy, attempt, may_retry=may, before_wait=told, sleep=time.sleep, monotonic=time.monotonic, chance=lambda: 1.0
     )
 
 
@@ -118,3 +123,54 @@ async def test_calls_side_by_side_do_not_mix_up_their_attempts(time: Any) -> Non
     policy = RetryPolicy(3, backoff_seconds=0.0)
     assert set(await asyncio.gather(*(run(policy, attempt, time) for attempt in attempts))) == {"page"}
     assert {attempt.calls for attempt in attempts} == {3}
+
+
+async def test_a_retry_that_may_not_be_made_ends_it_at_once(time: Any) -> None:
+    """Asked only where the policy would go on; the failure comes out as it was."""
+    asked: list[AttemptFailed] = []
+    attempt = Failing(AttemptFailed("x"))
+
+    def may(error: AttemptFailed) -> bool:
+        asked.append(error)
+        return len(asked) < 3
+
+    with pytest.raises(AttemptFailed, match="x"):
+        await run(RetryPolicy(5), attempt, time, may=may)
+    assert (attempt.calls, len(asked)) == (3, 3)
+    with pytest.raises(AttemptFailed):
+        await run(RetryPolicy(1), attempt, time, may=lambda _: pytest.fail("The policy had ended it."))
+
+
+@settings(max_examples=100)
+@given(st.lists(st.booleans(), max_size=600))
+def test_retries_never_exceed_the_runs_budget(answers: list[bool]) -> None:
+    """A fifth of the requests or fifty, whatever succeeds and fails when; the first refusal is told, once."""
+    told: list[Event] = []
+    budget = Budget(told.append)
+    retries = refused = 0
+    for requests, answered in enumerate(answers, 1):
+        budget.sent()
+        if not answered:
+            taken = budget.take()
+            retries, refused = retries + taken, refused + (not taken)
+        assert retries <= max(RETRIES_AT_LEAST, 0.2 * requests + 1)
+    assert len(told) == (1 if refused else 0)
+
+
+def test_a_run_that_succeeds_earns_retries_again() -> None:
+    """An outage of an hour does not spoil the rest of a long night."""
+    told: list[Event] = []
+    budget = Budget(told.append)
+    for _ in range(RETRIES_AT_LEAST):
+        budget.sent()
+        assert budget.take()
+    assert not budget.take()
+    assert told == [RetriesSpent(RETRIES_AT_LEAST, RETRIES_AT_LEAST)]
+    for _ in range(300):
+        budget.sent()
+    assert budget.take()
+
+
+def test_too_many_requests_are_no_outage() -> None:
+    """Who is told to slow down waits as a whole account; 503 with a Retry-After waits as well, and costs a retry."""
+    assert (AttemptFailed.is_outage, Throttled.is_outage, Overloaded.is_outage) == (True, False, True)

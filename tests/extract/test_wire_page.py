@@ -53,6 +53,26 @@ def test_numbers_of_the_envelope_are_read_tolerantly(raw: bytes, expected: int |
     assert page(GOOD, b'"totalResults": ' + raw).total == expected
 
 
+@pytest.mark.parametrize("record", [GOOD, b'{"id": NaN}'])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"status":"error",', b""),
+        (b"", b',"data":{"results":[],"totalResults":0,"hasMore":false}'),
+        (b'"data":{"results":[]},', b""),
+        (b"", b',"st\\u0061tus":"success"'),
+    ],
+)
+def test_an_envelope_that_says_a_thing_twice_is_no_page(record: bytes, before: bytes, after: bytes) -> None:
+    """Readers would differ in what it says: it is a fault, whichever decoder reads it. Records may."""
+    inside = b'"data":{"results":[' + record + b',{"a":1,"a":2}],"totalResults":2}'
+    assert len(wire.parse_page(b'{"status":"success",' + inside + b"}", keep, None).records) == 2
+    with pytest.raises(wire.NoPage, match="twice"):
+        wire.parse_page(b"{" + before + b'"status":"success",' + inside + after + b"}", keep, None)
+    with pytest.raises(wire.NoPage, match="twice"):
+        wire.parse_page(b'{"status":"success",' + inside[:-1] + b',"results":[]}}', keep, None)
+
+
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [(b"true", True), (b'"false"', False), (b'"True"', True), (b"0", None), (b"null", None), (b'"x"', None)],
