@@ -4,6 +4,9 @@ The child puts a filter on itself and hands the other end of it over. From then 
 filter names waits for an answer: go on, fail with an errno, or none because the child is killed. The calls come in one
 order, whichever thread makes them, so that "the 137th" is one point of the run and each of them can be reached; a count
 per thread, which is what strace keeps, cannot reach those of a second thread.
+
+Disk calls are reads, writes, flushes, truncations, locks, removals and openings to write; network calls are connects,
+sends and receives. Calls that change nothing and tell nothing of data (stat, close, epoll) are no points of their own.
 """
 
 from __future__ import annotations

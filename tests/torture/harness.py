@@ -9,7 +9,9 @@ import asyncio
 import contextlib
 import multiprocessing
 import os
+import signal
 import sqlite3
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -62,8 +64,8 @@ ONLY = {
 }
 """Scenarios of one database."""
 
-REDUCED = {"kill": 14, "migrate": 5, "upgrade": 5, "random": 12, "server": 2, CONTROL: 8}
-USUALLY = 3
+REDUCED = {"kill": 12, "migrate": 4, "upgrade": 4, "random": 10, CONTROL: 6}
+USUALLY = 2
 """Points of a scenario in the reduced run, those of one database."""
 
 RANDOM_KILLS = 540
@@ -73,6 +75,7 @@ RANDOM_KILLS = 540
 def main() -> int:
     """Exit code 1 on any wrong outcome, or where the control shows none."""
     chosen = _arguments()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that servers are stopped
     began = time.monotonic()
     try:
         with _stage(chosen.databases) as stage:
@@ -210,8 +213,11 @@ def _lines(chosen: argparse.Namespace, stage: Stage) -> Iterator[Line]:
     with ProcessPoolExecutor(
         chosen.lanes, context, initializer=lane.prepare, initargs=(stage.setting, chosen.databases)
     ) as lanes:
-        for scenario, place in _wanted(chosen, on_server=False):
-            yield _told(chosen, scenario, place, *_counted(lanes, scenario, place, chosen), _mapped(lanes))
+        try:
+            for scenario, place in _wanted(chosen, on_server=False):
+                yield _told(chosen, scenario, place, *_counted(lanes, scenario, place, chosen), _mapped(lanes))
+        finally:
+            lanes.shutdown(cancel_futures=True)
     yield from _accidents(chosen, stage)
 
 
@@ -256,9 +262,9 @@ def _points(chosen: argparse.Namespace, scenario: str, place: str, points: int) 
     if chosen.point is not None:
         return [chosen.point]
     every = list(range(1, points + 1))
-    if chosen.full:
+    if chosen.full and scenario != CONTROL:
         return every[:: 1 if scenario == "random" else chosen.every]
-    few = min(REDUCED.get(scenario, USUALLY), points)
+    few = min(REDUCED.get(scenario, USUALLY) * (5 if chosen.full else 1), points)
     offset = Random(f"{chosen.seed} {scenario} {place}").random()
     return sorted({every[int((number + offset) * points / few)] for number in range(few)})
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -34,9 +35,11 @@ def main() -> int:
 
 
 def harness(python: Path) -> int:
-    """Run the harness with the tests' folder as a place to import from."""
+    """Run the harness with the tests' folder as a place to import from; a signal to us is one to it."""
     command = [python, "-m", "torture.harness", *sys.argv[1:]]
-    return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(HERE.parent)}, check=False).returncode
+    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(HERE.parent)}) as process:
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        return process.wait()
 
 
 if __name__ == "__main__":
