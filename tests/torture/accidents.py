@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from torture import judge, trial
+from torture import trial
 from torture.command import Command
 from torture.cutter import Cutter
 from torture.gate import Call
@@ -31,10 +31,11 @@ def server_dies(one: Trial, cluster: Cluster, place: Place, command: Command, kn
     """The server and all its processes are killed, and started again on the same data for the runs that follow."""
     place.begin(trial.TEMPLATE)
     crash = _Crash(one.point, cluster)
-    problems = command("sync", decide=crash).complaint((0, 6))
+    done = command("sync", decide=crash)
+    problems = done.complaint((0, 6))
     if crash.struck is not None:
         cluster.start()
-    problems += judge.left_behind(place.look(), known)
+    problems += trial.at_once(done, place, known)
     problems += trial.afterwards(place, command, known)
     return Result(one, crash.struck and str(crash.struck), tuple(problems))
 
@@ -43,9 +44,10 @@ def commit_is_cut(one: Trial, cutter: Cutter, place: Place, command: Command, kn
     """The run does not learn whether the commit happened."""
     place.begin(trial.TEMPLATE)
     cutter.arm(one.point, one.scenario)
-    problems = command("sync").complaint((0, 6))
+    done = command("sync")
+    problems = done.complaint((0, 6))
     reached = cutter.counted() >= one.point
     cutter.arm(0, one.scenario)
-    problems += judge.left_behind(place.look(), known)
+    problems += trial.at_once(done, place, known)
     problems += trial.afterwards(place, command, known)
     return Result(one, f"COMMIT {one.point}" if reached else None, tuple(problems))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from torture import judge, schema_look
-from torture.command import Command
+from torture.command import Command, Done
 from torture.gate import KILL, NETWORK, TEAR, Call
 from torture.judge import Knowledge
 from torture.place import Place
@@ -151,17 +151,25 @@ def sync(trial: Trial, place: Place, command: Command, first: Command, known: Kn
     killed = done.code == -9 and not done.ended.hung
     problems = [] if killed else done.complaint(codes(trial.scenario, breaker.struck))
     if not random or trial.point % 2:
-        problems += judge.left_behind(place.look(), known)
+        problems += at_once(done, place, known)
     problems += afterwards(place, command, known)
     moment = f"{trial.kill_after:.3f} s" if killed and random else None
     return Result(trial, moment or (breaker.struck and str(breaker.struck)), tuple(problems))
+
+
+def at_once(done: Done, place: Place, known: Knowledge) -> list[str]:
+    """What a broken run leaves; one that says 0 all the same must have brought everything."""
+    url = place.look()
+    left = judge.left_behind(url, known)
+    return left + [f"it said 0, and yet {one}" for one in judge.mended(url, known) if done.code == 0]
 
 
 def afterwards(place: Place, command: Command, known: Knowledge) -> list[str]:
     """What two clean runs leave, and `gaps`."""
     again = command("sync").complaint((0,))
     problems = [f"the next run: {one}" for one in again]
-    problems += [f"after the next run: {one}" for one in judge.mended(place.look(), known)]
+    url = place.look()
+    problems += [f"after the next run: {one}" for one in judge.mended(url, known) + judge.leases(url)]
     problems += [f"the run after it: {one}" for one in command("sync").complaint((0,))]
     problems += [f"at last: {one}" for one in judge.settled(place.look(), known)]
     return problems + [f"gaps: {one}" for one in command("gaps").complaint((0,))]
