@@ -55,6 +55,8 @@ class _Proxy:
     def __init__(self, server_port: int) -> None:
         self._server_port = server_port
         self._seen, self._cut_at, self._how = 0, 0, UNANSWERED
+        self._connections: set[asyncio.Task[None] | None] = set()
+        """The event loop itself keeps no hold of them."""
 
     async def serve(self, orders: Connection) -> None:
         server = await asyncio.start_server(self._connected, "127.0.0.1", 0)
@@ -66,27 +68,39 @@ class _Proxy:
             orders.send(self._seen)
 
     async def _connected(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        self._connections.add(task)
         server, to_server = await asyncio.open_connection("127.0.0.1", self._server_port)
         answers = asyncio.create_task(_pump(server, to_client))
         try:
-            while words := await client.read(65536):
-                if COMMIT in words:
-                    self._seen += 1
-                    if self._seen == self._cut_at:
-                        answers.cancel()
-                        await asyncio.gather(answers, return_exceptions=True)
-                        if self._how == UNANSWERED:
-                            to_server.write(words)
-                            await server.read(65536)  # it is committed when this comes
-                        break
-                to_server.write(words)
-                await to_server.drain()
+            await self._forward(client, server, to_server, answers)
         except ConnectionError:
             pass
         finally:
             answers.cancel()
             to_client.transport.abort()
             to_server.transport.abort()
+            self._connections.discard(task)
+
+    async def _forward(
+        self,
+        client: asyncio.StreamReader,
+        server: asyncio.StreamReader,
+        to_server: asyncio.StreamWriter,
+        answers: asyncio.Task[None],
+    ) -> None:
+        """Until the client ends, or its commit is to be cut."""
+        while words := await client.read(65536):
+            self._seen += COMMIT in words
+            if COMMIT in words and self._seen == self._cut_at:
+                answers.cancel()
+                await asyncio.gather(answers, return_exceptions=True)
+                if self._how == UNANSWERED:
+                    to_server.write(words)
+                    await server.read(65536)  # it is committed when this comes
+                return
+            to_server.write(words)
+            await to_server.drain()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

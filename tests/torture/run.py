@@ -1,7 +1,7 @@
 """`python tests/torture/run.py` kills and disturbs the command wherever it can be, and looks at the warehouse.
 
 Needs only Python, on Linux. Without this checkout's packages it makes a virtual environment for them. A minute and a
-half; `--full` tries every point there is and takes hours, `--full --every 10` a tenth of them.
+half; `--full` tries every point there is and takes an hour or two, `--full --every 10` a tenth of them.
 """
 
 # ruff: noqa: T201  a script: printing is what it is for
