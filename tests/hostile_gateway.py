@@ -1,4 +1,4 @@
-"""What a hostile server says: each a function that writes to the socket; `test_hostile_gateway.py` holds what must follow."""
+"""What a hostile server says: each a function that writes to the socket; its test holds what must follow."""
 
 from __future__ import annotations
 

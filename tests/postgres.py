@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,15 +68,33 @@ def running() -> Iterator[Server]:
 
 @contextmanager
 def _served(home: Path) -> Iterator[Server]:
-    bin_, data, log = _reachable_binaries(home), home / "data", home / "log"
+    programs, port = prepared(home), free_port()
+    process = started(programs, home, port)
+    try:
+        yield Server(port)
+    finally:
+        stop(process)
+
+
+def prepared(home: Path) -> Path:
+    """Make a cluster in `home`, not started yet; returns the folder of the server's programs."""
+    programs = _reachable_binaries(home)
     if os.geteuid() == 0:
         os.chown(home, UNPRIVILEGED, UNPRIVILEGED)
-    _run(bin_ / "initdb", "-D", data, "-U", "kore", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", cwd=home)
-    port = _free_port()
-    options = [part for setting in SETTINGS for part in ("-c", setting)]
+    data = home / "data"
+    _run(
+        programs / "initdb", "-D", data, "-U", "kore", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync", cwd=home
+    )
+    return programs
+
+
+def started(programs: Path, home: Path, port: int, settings: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+    """Start the cluster's server and wait until it takes sessions; `settings` win over SETTINGS."""
+    log = home / "log"
+    options = [part for setting in (*SETTINGS, *settings) for part in ("-c", setting)]
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [bin_ / "postgres", "-D", data, "-p", str(port), *options],
+            [programs / "postgres", "-D", home / "data", "-p", str(port), *options],
             stdout=output,
             stderr=output,
             cwd=home,
@@ -85,14 +103,20 @@ def _served(home: Path) -> Iterator[Server]:
         )
     try:
         _wait(process, port, log)
-        yield Server(port)
-    finally:
-        process.send_signal(2)  # fast shutdown: open connections are closed
-        try:
-            process.wait(30)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    except BaseException:
+        stop(process)
+        raise
+    return process
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Fast shutdown: open connections are closed."""
+    process.send_signal(2)
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _reachable_binaries(home: Path) -> Path:
@@ -135,7 +159,8 @@ def _run(*command: object, cwd: Path) -> None:
         raise RuntimeError(f"{command[0]} ended with {done.returncode}: {done.stderr or done.stdout}")
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody has now."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])
