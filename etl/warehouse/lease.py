@@ -121,8 +121,13 @@ def _is_free(connection: AsyncConnection) -> ColumnElement[bool]:
 async def _claim(
     connection: AsyncConnection, account_id: str, me: holder.Holder, seconds: float, when: ColumnElement[bool]
 ) -> bool:
-    free = {"account_id": account_id, "holder": "", "epoch": 0, "expires_at": now(connection.dialect)}
-    await connection.execute(insert_missing(sync_leases, connection.dialect).values(**free))
+    row = select(sync_leases.c.epoch).where(sync_leases.c.account_id == account_id)
+    if await connection.scalar(row) is None:
+        free = {"account_id": account_id, "holder": "", "epoch": 0, "expires_at": now(connection.dialect)}
+        await connection.execute(insert_missing(sync_leases, connection.dialect).values(**free))
+    # Who is inside a transaction, perhaps paused there for good, is not waited for: the account is held.
+    if await connection.scalar(row.with_for_update(skip_locked=True)) is None:
+        return False
     taken = await connection.execute(
         update(sync_leases)
         .where(sync_leases.c.account_id == account_id, when)
