@@ -268,7 +268,7 @@ def _links(random: Random, life: _Life, lists: list[tuple[int, str]]) -> None:
 
 def _run(night: int, nights: int) -> Row:
     at = LAST_NIGHT - (nights - 1 - night) * DAY
-    return (run_id(night, nights), "sync", "complete", 0, at, at + DAY / 24, "1.0", "{}")
+    return (run_id(night, nights), "sync", "complete", 0, at, at + DAY / 24, "1.0", "{}", None)
 
 
 def _ledger(random: Random, everywhere: Sequence[Scope]) -> Iterator[Row]:

@@ -175,6 +175,9 @@ def readings(line: Iterable[tuple[float, State | None]]) -> list[Reading]:
         if sent is None:
             continue
         known = told[-1] if told else None
+        if known is not None and known.instance is None:  # what it was last known to be
+            last = next((before.instance for before in reversed(told) if before.instance is not None), None)
+            known = replace(known, instance=last)
         messages, is_reset = _beyond(known, sent, instance)
         told.append(Reading(one.since, one.until, sent, instance, messages, is_reset))
     return told
