@@ -4,7 +4,7 @@ warehouse.py   the room's front: one method per thing a run or a verb wants
 schema.py      what the tables are             rows.py      what changed (pure)
 loader.py      one window's rows and links     links.py     which links change (pure)
 history.py     what a change leaves behind     again.py     stored texts read again
-rejects.py     records that could not be stored
+rejects.py     records that could not be stored; same.py: when two values are the same (pure)
 ledger.py      runs, windows, coverage         lease.py     who owns an account
 holder.py      whether a holder still lives    reading.py   what the verbs show
 life.py        all of one campaign             story.py     its life as events (pure)

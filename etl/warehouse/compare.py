@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, Difference, Scope
-from etl.warehouse import absence, rows
+from etl.warehouse import absence, rows, same
 from etl.warehouse.dialect import in_values
 from etl.warehouse.schema import campaign_contact_lists, campaigns
 
@@ -62,7 +62,7 @@ def _difference(
     if stored["deleted_at"] is not None:
         return Difference(scope, campaign.campaign_id, "marked deleted")
     said = rows.content(campaign, scope)
-    fields = [name for name, value in said.items() if not rows.is_equal(name, stored[name], value)]
+    fields = [name for name, value in said.items() if not same.is_equal(name, stored[name], value)]
     if campaign.contact_lists is not None:
         wanted = {rows.contact_list_id(scope.account_id, name) for name in campaign.contact_lists}
         fields += ["contact_lists"] if wanted != set(links) else []

@@ -18,6 +18,7 @@ from hashlib import blake2b
 from typing import Any
 
 from etl.model import Campaign, FieldProblem, Scope
+from etl.warehouse.same import is_equal, same_json
 from etl.warehouse.schema import ATTRIBUTES, COUNTERS
 
 LONGEST_ID = 255
@@ -252,7 +253,7 @@ def change(found: Row, campaign: Campaign, moment: Moment) -> Change:
     """What a campaign read again changes in its stored row."""
     stored = without_text(found, moment.withhold)
     moved = stored["app_id"] != moment.scope.app_id
-    equal = stored["content_hash"] == campaign.content_hash or _same_json(stored["raw"], campaign.raw)
+    equal = stored["content_hash"] == campaign.content_hash or same_json(stored["raw"], campaign.raw)
     if not equal and _refuse_as_older(stored, campaign, moment):
         return _keep(found, campaign, moment, moved=moved)
     row = {**stored, "missing_since": None, "deleted_at": None, "older_run_id": None, "app_id": moment.scope.app_id}
@@ -347,37 +348,3 @@ def is_older(stored: Row, campaign: Campaign, server_now: datetime) -> bool:
 
 def _tells(stamp: datetime | None, server_now: datetime) -> bool:
     return stamp is not None and stamp <= server_now
-
-
-def is_equal(column: str, stored: Any, read: Any) -> bool:
-    """Whether a column holds what the record says; JSON texts are compared as values, and the digest follows them."""
-    if column == "content_hash":
-        return True
-    if column in ("raw", "schedule", "contact_list_names") and stored is not None and read is not None:
-        return stored == read or _same_json(stored, read)
-    return bool(stored == read)
-
-
-def _same_json(one: str, other: str) -> bool:
-    """Equal JSON values: key order, white space and the order of contact lists aside. 1, 1.0 and true are three."""
-    try:
-        return bool(_unordered(_parsed(one)) == _unordered(_parsed(other)))
-    except (ValueError, RecursionError):  # not JSON, or deeper than can be parsed: then only equal texts are equal
-        return False
-
-
-def _parsed(text: str) -> Any:
-    return json.loads(text, parse_int=_Number, parse_float=_Number, parse_constant=_Number)
-
-
-def _unordered(record: Any) -> Any:
-    """Contact lists are a set: the page gives their order no meaning, and none is stored."""
-    names = record.get("contactLists") if isinstance(record, dict) else None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return record
-    return {**record, "contactLists": sorted(names)}
-
-
-@dataclass(frozen=True, slots=True)
-class _Number:
-    written: str
