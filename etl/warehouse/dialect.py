@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Float,
+    FromClause,
     Interval,
     Table,
     Text,
     any_,
     bindparam,
     cast,
+    column,
     event,
     func,
     literal,
@@ -117,6 +119,30 @@ def in_values(column: ColumnElement[Any], values: Iterable[Any], dialect: Dialec
         return column == any_(bindparam(None, wanted, type_=ARRAY(kind)))
     parts = func.json_each(json.dumps(wanted)).table_valued("value")
     return column.in_(select(parts.c.value))
+
+
+def pairs(hashes: Mapping[str, str], dialect: Dialect) -> FromClause:
+    """Ids and hashes, whatever their number, as a table `incoming(campaign_id, content_hash)`."""
+    if dialect.name == "postgresql":
+        kind = ARRAY(Text())
+        arrays = (bindparam(None, list(hashes), type_=kind), bindparam(None, list(hashes.values()), type_=kind))
+        told = func.unnest(*arrays).table_valued(column("campaign_id", Text), column("content_hash", Text))
+        return told.render_derived(name="incoming")
+    each = func.json_each(json.dumps(list(hashes.items()))).table_valued("value")
+    part = [func.json_extract(each.c.value, place, type_=Text) for place in ("$[0]", "$[1]")]
+    return select(part[0].label("campaign_id"), part[1].label("content_hash")).subquery("incoming")
+
+
+def not_in_values(column: ColumnElement[Any], values: Iterable[str], dialect: Dialect) -> ColumnElement[bool]:
+    """`column` is none of `values`, whatever their number."""
+    wanted = list(values)
+    if dialect.name == "postgresql":
+        told = (
+            func.unnest(bindparam(None, wanted, type_=ARRAY(Text()))).table_valued("value").render_derived(name="told")
+        )
+        return ~select(told.c.value).where(told.c.value == column).exists()
+    parts = func.json_each(json.dumps(wanted)).table_valued("value")
+    return column.not_in(select(parts.c.value))
 
 
 def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:
