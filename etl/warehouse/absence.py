@@ -35,6 +35,10 @@ class Gone:
     absent: frozenset[str]
     unwanted: frozenset[str]
 
+    @property
+    def any(self) -> bool:
+        return bool(self.absent or self.unwanted)
+
 
 async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
     """Live rows that a proven read of their place did not show.

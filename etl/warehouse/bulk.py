@@ -111,7 +111,7 @@ def _update_from_arrays(table: Table, key: str, columns: tuple[str, ...]) -> Exe
 
 @lru_cache(maxsize=64)
 def _update_one(table: Table, key: str, columns: tuple[str, ...]) -> Executable:
-    values = {name: bindparam(name) for name in columns if name != key}
+    values: dict[str, Any] = {name: bindparam(name) for name in columns if name != key}
     return update_of(table).where(table.c[key] == bindparam(KEY)).values(values)
 
 
@@ -120,7 +120,8 @@ async def _executemany(
 ) -> None:
     """The driver's own, of values as SQLAlchemy would have bound them."""
     compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
-    values: dict[str, tuple[Any, ...]] = dict(zip(names, zip(*rows, strict=True), strict=True))
+    transposed: Iterator[tuple[Any, ...]] = zip(*rows, strict=True)
+    values = dict(zip(names, transposed, strict=True))
     bound = (_bound(values[name], table, name, connection.dialect) for name in _order(compiled))
     driver: Any = (await connection.get_raw_connection()).driver_connection
     async with driver.executemany(str(compiled), list(zip(*bound, strict=True))):

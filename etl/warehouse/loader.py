@@ -51,7 +51,7 @@ async def load(
     """Store a window's records in the caller's transaction. A row stored meanwhile by another writer raises
     RowConflict: the caller looks again."""
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
-    read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
+    read = rows.once(record for record in sweep.records if not isinstance(record, Rejected))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
     looked = rows.sort(read, await look(connection, read, moment), moment, app_rank)
     changes = await _changes(connection, looked, moment)

@@ -185,7 +185,7 @@ async def _mark_gone(connection: AsyncConnection, sweep: Sweep, met: set[int]) -
     )
     there = found.all()
     if there:
-        readable = {one.campaign_id for one in sweep.records if isinstance(one, Campaign)} | sweep.unwanted
+        readable = {one.campaign_id for one in sweep.records if not isinstance(one, Rejected)} | sweep.unwanted
         gone = {row[0] for row in there if row[2] or row[1] in readable}
         await mark_gone(connection, gone - met, sweep.finished_at)
 

@@ -10,6 +10,7 @@ after the one before it, so that the intervals of its history cannot bend.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -42,6 +43,7 @@ _TYPED = tuple(
     for name in (*ATTRIBUTES, "total_messages_sent", "created_at", "updated_at", "instance_updated_at")
     if name not in ("account_id", "app_id", "channel")
 )
+_LONE = re.compile("[\ud800-\udfff]")
 _typed = attrgetter(*_TYPED)
 
 INSERTED = (
@@ -153,7 +155,7 @@ def contact_list_id(account_id: str, name: str) -> int:
 
 def storable(text: str) -> str:
     """The text with NUL and lone surrogates, which no database takes, shown as JSON escapes."""
-    if "\x00" not in text and text.isascii():
+    if "\x00" not in text and (text.isascii() or not _LONE.search(text)):
         return text
     shown = text.replace("\x00", "\\u0000")
     return shown.encode("utf-8", "backslashreplace").decode()
