@@ -1,0 +1,55 @@
+"""The tables that the hand-made programs of the bench fill: the typed columns of our `campaigns`, and links.
+
+No index but the primary keys. A contact list's id is a digest of its name, so that no program looks one up.
+"""
+
+from __future__ import annotations
+
+COLUMNS = (
+    "campaign_id",
+    "account_id",
+    "app_id",
+    "channel",
+    "name",
+    "description",
+    "status",
+    "priority",
+    "format",
+    "execution_type",
+    "dialing_mode",
+    "connection",
+    "experience_flow_id",
+    "message_text",
+    "dnc_list_name",
+    "campaign_instance_id",
+    "is_scheduled",
+    "is_recurring",
+    "schedule",
+    "total_messages_sent",
+    "created_at",
+    "updated_at",
+    "instance_updated_at",
+    "raw",
+    "content_hash",
+)
+_TYPES = {
+    "priority": "smallint",
+    "total_messages_sent": "bigint",
+    "is_scheduled": "boolean",
+    "is_recurring": "boolean",
+    "created_at": "timestamptz",
+    "updated_at": "timestamptz",
+    "instance_updated_at": "timestamptz",
+    "content_hash": "bytea",
+}
+LISTS = ("contact_list_id", "account_id", "name")
+LINKS = ("campaign_id", "contact_list_id")
+
+CREATE = f"""
+CREATE TABLE IF NOT EXISTS campaigns ({", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in COLUMNS)},
+    PRIMARY KEY (campaign_id));
+CREATE TABLE IF NOT EXISTS contact_lists (contact_list_id bigint PRIMARY KEY, account_id text, name text);
+CREATE TABLE IF NOT EXISTS campaign_contact_lists (campaign_id text, contact_list_id bigint,
+    PRIMARY KEY (campaign_id, contact_list_id));
+"""
+UPSERT = f"ON CONFLICT (campaign_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[1:])}"

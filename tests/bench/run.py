@@ -1,0 +1,95 @@
+"""`python tests/bench/run.py`: the same work by us and by what one would use instead, side by side in one go.
+
+Needs only Python, on Linux. Makes the virtual environments it needs, starts a source and a PostgreSQL of its own, and
+prints medians and ratios; each run's rows are compared with the source before its time counts. `--smoke`: a tiny size
+that only shows that all of it works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from bench import environments
+
+PROGRAMS = ("us", "limit", "script", "dlt")
+NOTE = """
+wall s: median of the rounds, then the shortest and the longest. CPU: user and system of the program's process tree.
+peak MB: the larger of the kernel's peak of one process and the sum over the tree, looked at every 20 ms.
+us: proofs, raw payloads, history and ledger on, all settings as they come but the rate limit (none), max_in_flight 32.
+W5, us: full_sweep_rows below the accounts' size, so that they are read as large accounts are: census, lookback, change
+feed, a share of old history, tail. "us, read whole" is the default, which reads so small an account whole every night."""
+
+
+def main() -> int:
+    """Exit code 1 where a program fails or leaves other rows than the source has."""
+    chosen = arguments()
+    environments.enter(chosen.envs)
+    from bench import harness, table, workloads
+
+    sizes = {"accounts": 2, "campaigns": 150, "changed": 5} if chosen.smoke else {}
+    work = [one for one in workloads.workloads(**sizes) if one.key in chosen.workloads]
+    runs: list[harness.Run] = []
+    try:
+        for run in harness.measured(chosen.to, work, takers(chosen), chosen.rounds):
+            print(f"{run.dialect} {run.workload} {run.program}: {run.cost.wall_seconds:.2f} s", file=sys.stderr)
+            runs.append(run)
+    except (harness.WrongRows, RuntimeError) as wrong:
+        print(wrong, file=sys.stderr)
+        return 1
+    print("\n".join((*table.lines(runs, work), NOTE)))
+    if chosen.json:
+        chosen.json.write_text(json.dumps([asdict(run) for run in runs], indent=1))
+    return 0
+
+
+def arguments() -> argparse.Namespace:
+    """What is to be run."""
+
+    def names(text: str) -> list[str]:
+        return text.split(",")
+
+    parser = argparse.ArgumentParser(description="Run the same work by several programs, side by side.")
+    parser.add_argument("--workloads", type=names, default="W1,W2,W3,W4,W5", metavar="W1,W2,..")
+    parser.add_argument("--to", type=names, default="postgresql,sqlite", metavar="postgresql,sqlite")
+    parser.add_argument("--programs", type=names, default=",".join(PROGRAMS), metavar=",".join(PROGRAMS))
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--smoke", action="store_true", help="One tiny round of W1, W4 and W5 without dlt.")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="Write every run's figures there, too.")
+    parser.add_argument("--envs", type=Path, default=environments.USUAL, metavar="DIR", help="Keep environments there.")
+    parser.add_argument("--kore-etl", type=Path, metavar="COMMAND", help="Measure this one as us.")
+    chosen = parser.parse_args()
+    if chosen.smoke:
+        chosen.workloads, chosen.programs, chosen.rounds = ["W1", "W4", "W5"], ["us", "limit", "script"], 1
+    return chosen
+
+
+def takers(chosen: argparse.Namespace) -> "list[programs.Program]":
+    """The programs in the order in which they take their turns."""
+    from bench import programs
+
+    kore_etl = chosen.kore_etl or Path(sys.executable).parent / "kore-etl"
+    if not shutil.which(kore_etl):
+        raise SystemExit(f"There is no command {kore_etl}.")
+    made = {
+        "limit": lambda: [programs.peer("limit", "limit.py")],
+        "us": lambda: [
+            programs.us(kore_etl, full_sweep_rows=10),
+            programs.us(kore_etl, name="us, read whole", only="W5"),
+        ],
+        "script": lambda: [programs.peer("script", "script.py")],
+        "dlt": lambda: [
+            programs.peer("dlt", "dlt_rest.py", python=environments.installed(chosen.envs / "dlt", *environments.DLT))
+        ],
+    }
+    return [program for name in made if name in chosen.programs for program in made[name]()]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
