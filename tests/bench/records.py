@@ -78,7 +78,7 @@ def invented(number: int, campaigns: int, now_ms: int) -> Account:
     account = Account(*name_of(number))
     texts = [_sentence(draw, 150, 250) for _ in range(200)]
     messages = [SIMPLE % _sentence(draw, 150, 320) for _ in range(200)]
-    lists = [b'"%s"' % _sentence(draw, 12, 40) for _ in range(150)]
+    lists = [b'"%s / %d"' % (_sentence(draw, 10, 36), which) for which in range(150)]
     span = YEARS * 365 * DAY_MS
     for index in range(campaigns):
         created = now_ms - DAY_MS - span + span * index // campaigns
