@@ -22,9 +22,11 @@ LISTS_OF_A_CAMPAIGN = (1,) * 7 + (2,) * 6 + (3,) * 4 + (4,) * 2 + (5,)
 """2.2 on average."""
 
 WORDS = (
-    "renewal customers reminder – order status appointment your “account” raise tickets café help Kunden für via link "
-    "instructions support event launch winter\\\\summer line\\nbreak offer \\\"today\\\" delivery payment overdue survey"
+    "renewal customers reminder – order status appointment your account raise tickets café help Kunden für via link "
+    "instructions support event launch winter summer line break offer today delivery payment overdue survey"
 ).split()
+ESCAPED = ("“now”\\n", '\\"today\\"', "and\\\\or", "caf\\u00e9")
+"""In JSON's spelling: a line break, quotes, a backslash, a letter by its number."""
 
 SIMPLE = b'"message":{"message":"%s"}'
 ADVANCED = b'"experienceFlow":"cf-%s"'
@@ -129,8 +131,10 @@ def _uuid(bits: int) -> bytes:
 
 
 def _sentence(draw: random.Random, shortest: int, longest: int) -> bytes:
-    """Words in JSON's spelling, some of them with quotes, a line break, a backslash, or letters beyond ASCII."""
+    """Words in JSON's spelling; one sentence in ten holds something escaped."""
     length, words = draw.randrange(shortest, longest), [draw.choice(WORDS).capitalize()]
-    while len(text := " ".join(words)) < length:
+    if draw.random() < 0.1:
+        words.append(draw.choice(ESCAPED))
+    while len(" ".join(words)) < length:
         words.append(draw.choice(WORDS))
-    return text.encode()
+    return " ".join(words).encode()

@@ -42,14 +42,11 @@ _TYPES = {
     "instance_updated_at": "timestamptz",
     "content_hash": "bytea",
 }
-LISTS = ("contact_list_id", "account_id", "name")
-LINKS = ("campaign_id", "contact_list_id")
 
 CREATE = f"""
 CREATE TABLE IF NOT EXISTS campaigns ({", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in COLUMNS)},
     PRIMARY KEY (campaign_id));
 CREATE TABLE IF NOT EXISTS contact_lists (contact_list_id bigint PRIMARY KEY, account_id text, name text);
 CREATE TABLE IF NOT EXISTS campaign_contact_lists (campaign_id text, contact_list_id bigint,
-    PRIMARY KEY (campaign_id, contact_list_id));
-"""
+    PRIMARY KEY (campaign_id, contact_list_id))"""
 UPSERT = f"ON CONFLICT (campaign_id) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in COLUMNS[1:])}"
