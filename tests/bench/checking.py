@@ -37,8 +37,23 @@ OURS = ("account_id", "app_id", "channel", "schedule", "raw")
 """Columns that the API does not send as such: stored by us and by the hand-made programs."""
 
 _LINKS = "SELECT campaign_id, name FROM campaign_contact_lists JOIN contact_lists USING (contact_list_id)"
+_DLT = {
+    "campaign_id": "id",
+    "priority": "priority::int",
+    "execution_type": "campaign_execution_type",
+    "experience_flow_id": "experience_flow",
+    "message_text": "message__message",
+    "is_scheduled": "schedule__is_scheduling_enabled",
+    "is_recurring": "schedule__is_recurrence_enabled",
+    "instance_updated_at": "campaign_instance_updated_at",
+}
 QUERIES: Mapping[str, tuple[str, str]] = {
     "ours": (f"SELECT {', '.join((*FIELDS, *OURS))} FROM campaigns", _LINKS),
+    "dlt": (
+        f"SELECT {', '.join(_DLT.get(name, name) for name in FIELDS)} FROM bench.campaigns",
+        "SELECT c.id, l.value FROM bench.campaigns__contact_lists l "
+        "JOIN bench.campaigns c ON c._dlt_id = l._dlt_parent_id",
+    ),
     "live": (f"SELECT {', '.join((*FIELDS, *OURS))} FROM campaigns WHERE deleted_at IS NULL", _LINKS),
 }
 

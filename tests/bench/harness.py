@@ -6,6 +6,8 @@ source.
 
 from __future__ import annotations
 
+import itertools
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -52,8 +54,9 @@ class Round:
         self._warehouses = warehouses
         self._takers = takers
         self._folder = folder
-        self._filled: dict[str, str] = {}
-        """What a first load filled, by program; W4 and W5 start from copies of it."""
+        self._filled: dict[str, Job] = {}
+        """First loads by program; W4 and W5 start from copies of what they filled."""
+        self._numbers = itertools.count(1)
 
     def runs(self, workloads: Sequence[Workload]) -> Iterator[Run]:
         """Workloads of one size share a source, which is invented anew when one has changed it."""
@@ -80,7 +83,7 @@ class Round:
                 raise WrongRows(f"{workload.key}, {self._warehouses.dialect}, {program.name}: {wrong}.")
             yield Run(self._warehouses.dialect, workload.key, program.name, cost)
             if workload.key == "W1":
-                self._filled[program.loaded_by] = job.warehouse
+                self._filled[program.loaded_by] = job
             else:
                 self._warehouses.drop(job.warehouse)
 
@@ -88,8 +91,13 @@ class Round:
         if program.loaded_by not in self._filled:
             job = self._job(program, source, again=False, only_changed=False)
             programs.run(program, job, 0.0)
-            self._filled[program.loaded_by] = job.warehouse
+            self._filled[program.loaded_by] = job
 
     def _job(self, program: Program, source: SourceProcess, *, again: bool, only_changed: bool) -> Job:
-        address = self._warehouses.fresh(self._filled[program.loaded_by] if again else None)
-        return Job(source, address, self._folder / program.loaded_by, only_changed)
+        folder = self._folder / str(next(self._numbers))
+        if not again:
+            folder.mkdir(parents=True)
+            return Job(source, self._warehouses.fresh(), folder, only_changed)
+        filled = self._filled[program.loaded_by]
+        shutil.copytree(filled.folder, folder)
+        return Job(source, self._warehouses.fresh(filled.warehouse), folder, only_changed)

@@ -28,7 +28,7 @@ class Job:
     source: SourceProcess
     warehouse: str
     folder: Path
-    """Where the program's configuration, and whatever else it keeps, may lie: the same at each run on a warehouse."""
+    """Holds the program's configuration, and whatever else it keeps from one run on a warehouse to the next."""
     only_changed: bool = False
 
 
@@ -62,7 +62,6 @@ class Cost:
 
 def run(program: Program, job: Job, latency_ms: float) -> Cost:
     """Run it to its end. Raises RuntimeError with what it said where it fails."""
-    job.folder.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-S", "-E", str(HERE / "measured.py"), *program.command(job)]
     job.source.reset(latency_ms)
     done = subprocess.run(command, cwd=job.folder, capture_output=True, text=True, check=False)

@@ -85,7 +85,13 @@ def takers(chosen: argparse.Namespace) -> "list[programs.Program]":
         ],
         "script": lambda: [programs.peer("script", "script.py")],
         "dlt": lambda: [
-            programs.peer("dlt", "dlt_rest.py", python=environments.installed(chosen.envs / "dlt", *environments.DLT))
+            programs.peer(
+                "dlt",
+                "dlt_rest.py",
+                python=environments.installed(chosen.envs / "dlt", *environments.DLT),
+                dialects=("postgresql",),
+                rows="dlt",
+            )
         ],
     }
     return [program for name in made if name in chosen.programs for program in made[name]()]
