@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -36,6 +37,17 @@ FIELDS: Mapping[str, Callable[[dict[str, Any]], Any]] = {
 OURS = ("account_id", "app_id", "channel", "schedule", "raw")
 """Columns that the API does not send as such: stored by us and by the hand-made programs."""
 
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How a program's tables are read: what is stored, and the links."""
+
+    columns: tuple[str, ...]
+    campaigns: str
+    links: str
+
+
+_ALL = (*FIELDS, *OURS)
 _LINKS = "SELECT campaign_id, name FROM campaign_contact_lists JOIN contact_lists USING (contact_list_id)"
 _DLT = {
     "campaign_id": "id",
@@ -47,44 +59,44 @@ _DLT = {
     "is_recurring": "schedule__is_recurrence_enabled",
     "instance_updated_at": "campaign_instance_updated_at",
 }
-QUERIES: Mapping[str, tuple[str, str]] = {
-    "ours": (f"SELECT {', '.join((*FIELDS, *OURS))} FROM campaigns", _LINKS),
-    "dlt": (
-        f"SELECT {', '.join(_DLT.get(name, name) for name in FIELDS)} FROM bench.campaigns",
-        "SELECT c.id, l.value FROM bench.campaigns__contact_lists l "
-        "JOIN bench.campaigns c ON c._dlt_id = l._dlt_parent_id",
-    ),
-    "live": (f"SELECT {', '.join((*FIELDS, *OURS))} FROM campaigns WHERE deleted_at IS NULL", _LINKS),
-}
+HAND_MADE = Shape(_ALL, f"SELECT {', '.join(_ALL)} FROM campaigns", _LINKS)
+LIVE = Shape(_ALL, f"SELECT {', '.join(_ALL)} FROM campaigns WHERE deleted_at IS NULL", f"{_LINKS} WHERE 1 = 1")
+"""Ours."""
+BY_DLT = Shape(
+    tuple(FIELDS),
+    f"SELECT {', '.join(_DLT.get(name, name) for name in FIELDS)} FROM bench.campaigns",
+    "SELECT id, value FROM bench.campaigns__contact_lists l JOIN bench.campaigns c ON c._dlt_id = l._dlt_parent_id",
+)
 
 Row = tuple[Any, ...]
+SHOWN = 100
+"""Characters of a value that an error shows."""
 
 
 class Expected:
-    """The source's rows as they are now."""
+    """The rows of these accounts as the source has them now."""
 
-    def __init__(self, source: SourceProcess) -> None:
+    def __init__(self, source: SourceProcess, names: Sequence[tuple[str, str]]) -> None:
         self._rows: dict[str, Row] = {}
         self._links: set[tuple[str, str]] = set()
-        for account_id, app_id in source.names:
+        for account_id, app_id in names:
             for record in source.records(account_id):
                 own = (account_id, app_id, "sms", record["schedule"], record)
                 row = (*(take(record) for take in FIELDS.values()), *own)
                 self._rows[record["id"]] = _spelt((*FIELDS, *OURS), row)
                 self._links.update((record["id"], name) for name in record["contactLists"])
 
-    def wrong(self, shape: str, warehouses: Warehouses, address: str) -> str | None:
-        """What differs first; None where every row and link is there, once, and nothing else."""
-        campaigns, links = QUERIES[shape]
-        columns = (*FIELDS, *OURS) if shape in ("ours", "live") else tuple(FIELDS)
-        found = [_spelt(columns, row) for row in warehouses.fetch(address, campaigns)]
+    def wrong(self, shape: Shape, warehouses: Warehouses, address: str, where: str = "") -> str | None:
+        """What differs first; None where every row and link is there, once, and nothing else. `where` is a condition
+        that only these accounts' rows and links fulfil."""
+        found = [_spelt(shape.columns, row) for row in warehouses.fetch(address, shape.campaigns + where)]
         if len(found) != len(self._rows):
             return f"{len(found)} campaigns of {len(self._rows)}"
         for row in found:
             expected = self._rows.get(row[0])
             if expected is None or expected[: len(row)] != row:
-                return _difference(columns, expected, row)
-        linked = [tuple(link) for link in warehouses.fetch(address, links)]
+                return _difference(shape.columns, expected, row)
+        linked = [tuple(link) for link in warehouses.fetch(address, shape.links + where)]
         if len(linked) != len(self._links) or set(linked) != self._links:
             return f"{len(linked)} links of {len(self._links)}, or others"
         return None
@@ -96,7 +108,7 @@ def _difference(columns: Sequence[str], expected: Row | None, row: Row) -> str:
     name, wanted, found = next(
         (name, one, other) for name, one, other in zip(columns, expected, row, strict=False) if one != other
     )
-    return f"campaign {row[0]}: {name} is {found!r} rather than {wanted!r}"
+    return f"campaign {row[0]}: {name} is {str(found)[:SHOWN]!r} rather than {str(wanted)[:SHOWN]!r}"
 
 
 def _spelt(columns: Sequence[str], row: Sequence[Any]) -> Row:
@@ -117,9 +129,12 @@ def _flag(value: Any) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _json(value: Any) -> str:
-    """Members in the order sent, whatever the spaces."""
-    return json.dumps(json.loads(value) if isinstance(value, str) else value)
+def _json(value: Any) -> Any:
+    """Members in the order sent, whatever the spaces; what is no JSON stays as it is, and differs."""
+    try:
+        return json.dumps(json.loads(value) if isinstance(value, str) else value)
+    except ValueError:
+        return value
 
 
 _SPELLINGS: Mapping[str, Callable[[Any], Any]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -29,13 +30,22 @@ def enter(environments: Path) -> None:
         sys.path.insert(0, str(TESTS))
         return
     python = installed(environments / "ours", *OURS)
-    os.execv(python, [python, *sys.argv])
+    os.execv(python, [python, *sys.argv])  # noqa: S606
+
+
+def command(chosen: Path | None) -> Path:
+    """The `kore-etl` to measure: the one named, else this environment's."""
+    found = shutil.which(chosen or Path(sys.executable).parent / "kore-etl")
+    if not found:
+        raise SystemExit(f"There is no command {chosen or 'kore-etl'}.")
+    return Path(found)
 
 
 def installed(folder: Path, *packages: str) -> Path:
     """The Python of a virtual environment with these packages; made, or brought up to date, where it is not."""
     python = folder / "bin" / "python"
-    wanted = hashlib.sha256(b"\0".join([(ROOT / "pyproject.toml").read_bytes(), *map(str.encode, packages)])).hexdigest()
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    wanted = hashlib.sha256("\0".join([project, *packages]).encode()).hexdigest()
     stamp = folder / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
         print(f"Making the environment {folder} ...", flush=True)

@@ -69,17 +69,17 @@ class Round:
                         yield from self._workload(workload, source)
 
     def _workload(self, workload: Workload, source: SourceProcess) -> Iterator[Run]:
-        takers = [program for program in self._takers if program.takes(workload.key)]
+        takers = [program for program in self._takers if workload.key in program.workloads]
         if workload.again:
-            for program in takers:
+            for program in takers:  # before anything changes
                 self._fill(program, source)
         if workload.changed:
             source.change(workload.changed)
-        expected = Expected(source)
+        expected = Expected(source, source.names)
         for program in takers:
             job = self._job(program, source, again=workload.again, only_changed=bool(workload.changed))
             cost = programs.run(program, job, workload.latency_ms)
-            if wrong := expected.wrong(program.rows, self._warehouses, job.warehouse):
+            if wrong := expected.wrong(program.tables, self._warehouses, job.warehouse):
                 raise WrongRows(f"{workload.key}, {self._warehouses.dialect}, {program.name}: {wrong}.")
             yield Run(self._warehouses.dialect, workload.key, program.name, cost)
             if workload.key == "W1":

@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench import checking
+from bench.checking import Shape
 from bench.source_process import PATH, SourceProcess
 
 HERE = Path(__file__).resolve().parent
 PEERS = HERE / "peers"
 IN_FLIGHT = 32
-PAGE_SIZE = 100
 
 SECRET = "made-up-for-the-bench"
 TOKEN = "any.token.does"
@@ -39,15 +40,11 @@ class Program:
     name: str
     command: Callable[[Job], list[str]]
     dialects: tuple[str, ...] = ("postgresql", "sqlite")
-    rows: str = "ours"
-    """The shape of its tables, see `bench.checking`."""
-    only: str | None = None
-    """The one workload it takes part in."""
+    tables: Shape = checking.HAND_MADE
+    workloads: tuple[str, ...] = ("W1", "W2", "W3", "W4", "W5")
+    """Those it takes part in."""
     loaded_by: str = ""
     """The program whose first load its nights start from: another one's where they differ in nothing before."""
-
-    def takes(self, workload: str) -> bool:
-        return self.only in (None, workload)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +68,13 @@ def run(program: Program, job: Job, latency_ms: float) -> Cost:
     return Cost(**told, requests=job.source.requests())
 
 
-def us(kore_etl: Path, *, full_sweep_rows: int | None = None, name: str = "us", only: str | None = None) -> Program:
+def us(kore_etl: Path, *, full_sweep_rows: int | None = None, name: str = "us", **takes: Any) -> Program:
     """`kore-etl sync` with everything it does by default, at this machine's pace rather than Kore.ai's."""
 
     def command(job: Job) -> list[str]:
-        rows = full_sweep_rows if job.only_changed else None
-        return [str(kore_etl), "--config", str(_our_config(job, rows)), "sync"]
+        return [str(kore_etl), "--config", str(_our_config(job, full_sweep_rows)), "sync"]
 
-    return Program(name, command, rows="live", only=only, loaded_by="us")
+    return Program(name, command, tables=checking.LIVE, loaded_by="us", **takes)
 
 
 def _our_config(job: Job, full_sweep_rows: int | None) -> Path:
@@ -88,7 +84,7 @@ def _our_config(job: Job, full_sweep_rows: int | None) -> Path:
     url = job.warehouse if "://" in job.warehouse else f"sqlite:///{job.warehouse}"
     sweep = "" if full_sweep_rows is None else f"[sync]\nfull_sweep_rows = {full_sweep_rows}"
     blocks = [
-        f'[api]\nhost = "{job.source.host}"\nrequests_per_minute = 0\nmax_in_flight = {IN_FLIGHT}\npage_size = {PAGE_SIZE}',
+        f'[api]\nhost = "{job.source.host}"\nrequests_per_minute = 0\nmax_in_flight = {IN_FLIGHT}',
         f'[auth]\nclient_id = "cs-bench"\nclient_secret_file = "{secret.name}"',
         f'[warehouse]\nurl = "{url}"',
         sweep,

@@ -21,11 +21,12 @@ UNFINISHED = ("Active", "Paused", "Scheduled")
 LISTS_OF_A_CAMPAIGN = (1,) * 7 + (2,) * 6 + (3,) * 4 + (4,) * 2 + (5,)
 """2.2 on average."""
 
-WORDS = (
-    "renewal customers reminder – order status appointment your account raise tickets café help Kunden für via link "
+TEXT = (
+    "renewal customers reminder order status appointment your account raise tickets café help Kunden für via link "
     "instructions support event launch winter summer line break offer today delivery payment overdue survey"
-).split()
-ESCAPED = ("“now”\\n", '\\"today\\"', "and\\\\or", "caf\\u00e9")
+)
+WORDS = TEXT.split()
+ESCAPED = ("now.\\n", '\\"today\\"', "and\\\\or", "caf\\u00e9")
 """In JSON's spelling: a line break, quotes, a backslash, a letter by its number."""
 
 SIMPLE = b'"message":{"message":"%s"}'

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from bench import environments
+
+if TYPE_CHECKING:
+    from bench.programs import Program
 
 PROGRAMS = ("us", "limit", "script", "dlt")
 NOTE = """
@@ -24,7 +27,8 @@ wall s: median of the rounds, then the shortest and the longest. CPU: user and s
 peak MB: the larger of the kernel's peak of one process and the sum over the tree, looked at every 20 ms.
 us: proofs, raw payloads, history and ledger on, all settings as they come but the rate limit (none), max_in_flight 32.
 W5, us: full_sweep_rows below the accounts' size, so that they are read as large accounts are: census, lookback, change
-feed, a share of old history, tail. "us, read whole" is the default, which reads so small an account whole every night."""
+feed, unfinished campaigns, a share of old history, tail. "us, read whole" is the default: so small an account is read
+whole every night."""
 
 
 def main() -> int:
@@ -43,7 +47,7 @@ def main() -> int:
     except (harness.WrongRows, RuntimeError) as wrong:
         print(wrong, file=sys.stderr)
         return 1
-    print("\n".join((*table.lines(runs, work), NOTE)))
+    print("\n".join((*table.lines(runs, work, targets=not chosen.smoke), NOTE)))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(run) for run in runs], indent=1))
     return 0
@@ -70,18 +74,17 @@ def arguments() -> argparse.Namespace:
     return chosen
 
 
-def takers(chosen: argparse.Namespace) -> "list[programs.Program]":
+def takers(chosen: argparse.Namespace) -> list[Program]:
     """The programs in the order in which they take their turns."""
-    from bench import programs
+    from bench import checking, programs
 
-    kore_etl = chosen.kore_etl or Path(sys.executable).parent / "kore-etl"
-    if not shutil.which(kore_etl):
-        raise SystemExit(f"There is no command {kore_etl}.")
+    kore_etl = environments.command(chosen.kore_etl)
     made = {
         "limit": lambda: [programs.peer("limit", "limit.py")],
         "us": lambda: [
-            programs.us(kore_etl, full_sweep_rows=10),
-            programs.us(kore_etl, name="us, read whole", only="W5"),
+            programs.us(kore_etl, workloads=("W1", "W2", "W3", "W4")),
+            programs.us(kore_etl, workloads=("W5",), full_sweep_rows=10),
+            programs.us(kore_etl, workloads=("W5",), name="us, read whole"),
         ],
         "script": lambda: [programs.peer("script", "script.py")],
         "dlt": lambda: [
@@ -90,7 +93,7 @@ def takers(chosen: argparse.Namespace) -> "list[programs.Program]":
                 "dlt_rest.py",
                 python=environments.installed(chosen.envs / "dlt", *environments.DLT),
                 dialects=("postgresql",),
-                rows="dlt",
+                tables=checking.BY_DLT,
             )
         ],
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import http.client
 import json
 import os
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -52,8 +53,10 @@ class SourceProcess:
         return json.loads(self._get(f"records?account={account_id}"))
 
     def _get(self, what: str) -> bytes:
-        with urllib.request.urlopen(f"{self.host}/bench/{what}", timeout=60) as answer:
-            return bytes(answer.read())
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        with contextlib.closing(connection):
+            connection.request("GET", f"/bench/{what}")
+            return connection.getresponse().read()
 
 
 @contextmanager

@@ -74,8 +74,7 @@ class _Sqlite:
     def fresh(self, source: str | None = None) -> str:
         path = self._folder / f"bench_{next(self._numbers)}.db"
         if source:
-            with contextlib.closing(sqlite3.connect(source)) as filled, contextlib.closing(sqlite3.connect(path)) as new:
-                filled.backup(new)
+            shutil.copyfile(source, path)
         return str(path)
 
     def fetch(self, address: str, query: str) -> Sequence[Sequence[Any]]:

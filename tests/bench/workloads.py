@@ -33,7 +33,13 @@ def workloads(accounts: int = 20, campaigns: int = 2500, changed: int = 30) -> t
         Workload("W3", f"first load of 1 x {total:,}, {late}", 1, total, LATENCY_MS),
         Workload("W4", f"{many} again, nothing changed", accounts, campaigns, again=True),
         Workload(
-            "W5", f"a small night: {accounts} x {changed} changed, {late}", accounts, campaigns, LATENCY_MS, True, changed
+            "W5",
+            f"a small night: {accounts} x {changed} changed, {late}",
+            accounts,
+            campaigns,
+            LATENCY_MS,
+            True,
+            changed,
         ),
     )
 

@@ -107,7 +107,8 @@ class Postgres:
         schedule = self._schedule(bytes(record.schedule))
         texts = [one[1:-1] if one[0] == 34 else NULL if one == b"null" else one for one in slices]
         escaped = raw.replace(b"\\", b"\\\\") if b"\\" in raw else raw
-        tail = b"%b\t%b\tsms\t%b\t\\\\x%b\n" % (account[0].encode(), account[1].encode(), escaped, digest.hex().encode())
+        owner = f"{account[0]}\t{account[1]}\tsms".encode()
+        tail = b"%b\t%b\t\\\\x%b\n" % (owner, escaped, digest.hex().encode())
         self._campaigns.append(b"\t".join((*texts, message, schedule, tail)))
         lists = self._lists.setdefault(account[0], {})
         for name in record.contact_lists:
@@ -120,7 +121,7 @@ class Postgres:
         if json not in self._schedules:
             schedule = scheduled(json)
             text = NULL if schedule is None else json.replace(b"\\", b"\\\\")
-            flags = (None, None) if schedule is None else (schedule.is_scheduling_enabled, schedule.is_recurrence_enabled)
+            flags = (None, None) if schedule is None else fields(schedule)
             self._schedules[json] = b"\t".join((*(FLAGS[flag] for flag in flags), text))
         return self._schedules[json]
 

@@ -12,7 +12,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from tables import COLUMNS, CREATE, UPSERT
+from tables import CREATE, UPSERT
 
 
 class Message(msgspec.Struct, gc=False):
@@ -124,7 +124,7 @@ class Sqlite:
         """Three columns."""
         if json not in self._schedules:
             schedule = scheduled(json)
-            flags = (None, None) if schedule is None else (schedule.is_scheduling_enabled, schedule.is_recurrence_enabled)
+            flags = (None, None) if schedule is None else fields(schedule)
             self._schedules[json] = (*flags, None if schedule is None else json.decode())
         return self._schedules[json]
 
