@@ -84,7 +84,7 @@ def takers(chosen: argparse.Namespace) -> list[Program]:
         "us": lambda: [
             programs.us(kore_etl, workloads=("W1", "W2", "W3", "W4")),
             programs.us(kore_etl, workloads=("W5",), full_sweep_rows=10),
-            programs.us(kore_etl, workloads=("W5",), name="us, read whole"),
+            programs.us(kore_etl, workloads=() if chosen.smoke else ("W5",), name="us, read whole"),
         ],
         "script": lambda: [programs.peer("script", "script.py")],
         "dlt": lambda: [

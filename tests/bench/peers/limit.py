@@ -48,12 +48,15 @@ stamped = msgspec.json.Decoder(Stamp).decode
 
 
 class Store(Protocol):
-    """Where rows go. `known` are the digests of what is there when the run starts."""
-
-    known: set[bytes]
+    """Where rows go."""
 
     async def open(self) -> None: ...
-    async def newest(self) -> dict[str, datetime]: ...
+    async def known(self) -> set[bytes]:
+        """The digests of what is there."""
+
+    async def newest(self) -> dict[str, datetime]:
+        """The latest `updatedAt` of each account."""
+
     def add(self, account: tuple[str, str], raw: bytes, digest: bytes) -> None: ...
     async def write(self) -> None:
         """What was added since the last time; takes it before it first waits."""
@@ -70,9 +73,15 @@ class Load:
         self._session = session
         self._places = asyncio.Semaphore(IN_FLIGHT)
         self._turn = asyncio.Lock()
-        self._opened = asyncio.create_task(store.open())
+        self._opened = asyncio.create_task(self._open())
+        self._known: set[bytes] = set()
         self._added = 0
         self._writes: list[asyncio.Task[None]] = []
+
+    async def _open(self) -> None:
+        await self._store.open()
+        if not self._config["only_changed"]:
+            self._known = await self._store.known()
 
     async def run(self) -> None:
         accounts = [tuple(account) for account in self._config["accounts"]]
@@ -86,7 +95,10 @@ class Load:
         await asyncio.gather(*self._writes)
         await self._store.close()
 
-    async def _page(self, account: tuple[str, str], skip: int, sort: dict[str, str]) -> Data:
+    async def _page(
+        self, account: tuple[str, str], skip: int, sort: dict[str, str], newest: datetime | None = None
+    ) -> Data:
+        """A page whose rows were taken: all that is not known, or what was updated after `newest`."""
         account_id, app_id = account
         async with self._places:
             answer = await self._session.post(
@@ -97,6 +109,8 @@ class Load:
             body = await answer.read()
             answer.raise_for_status()
             data = envelope(body).data
+            if newest:
+                data.results = [one for one in data.results if stamped(one).updated_at > newest]
             await self._opened
             async with self._turn:  # a page a turn of the loop: what the database waits for is not behind 32 pages
                 self._take(account, data.results)
@@ -111,12 +125,11 @@ class Load:
     async def _changed(self, account: tuple[str, str], newest: datetime) -> None:
         """Latest first, down to what was stored."""
         for skip in range(0, sys.maxsize, PAGE):
-            records = (await self._page(account, skip, NEWEST)).results
-            if len(records) < PAGE or stamped(records[-1]).updated_at <= newest:
+            if len((await self._page(account, skip, NEWEST, newest)).results) < PAGE:
                 return
 
     def _take(self, account: tuple[str, str], records: list[msgspec.Raw]) -> None:
-        known, add = self._store.known, self._store.add
+        known, add = self._known, self._store.add
         for raw in map(bytes, records):
             digest = blake2b(raw, digest_size=16).digest()
             if digest not in known:

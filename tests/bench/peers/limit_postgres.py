@@ -1,4 +1,5 @@
-"""How the limit program writes to PostgreSQL: COPY in text format, on two connections, straight into empty tables.
+"""How the limit program writes to PostgreSQL: COPY in text format, on two connections, straight into empty
+tables, whose primary keys are built when all is in.
 
 The fields of a record go as the slices of JSON that came: COPY undoes backslashes just as JSON means them, `\\u` aside,
 so nothing is decoded to a Python value and encoded again; the server parses numbers and times.
@@ -6,13 +7,13 @@ so nothing is decoded to a Python value and encoded again; the server parses num
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime
-from hashlib import blake2b
 
 import asyncpg
 import msgspec
-from tables import CREATE, UPSERT
+from tables import CREATE_BARE, KEYS, UPSERT, list_id
 
 CONNECTIONS = 2
 NULL = rb"\N"
@@ -94,8 +95,11 @@ class Postgres:
 
     async def open(self) -> None:
         self._pool = await asyncpg.create_pool(self._url, min_size=1, max_size=CONNECTIONS)
-        await self._pool.execute(CREATE)
-        self.known = {row[0] for row in await self._pool.fetch("SELECT content_hash FROM campaigns")}
+        self._keyed = await self._pool.fetchval("SELECT to_regclass('campaigns') IS NOT NULL")
+        await self._pool.execute(CREATE_BARE)
+
+    async def known(self) -> set[bytes]:
+        return {row[0] for row in await self._pool.fetch("SELECT content_hash FROM campaigns")}
 
     async def newest(self) -> dict[str, datetime]:
         return dict(await self._pool.fetch("SELECT account_id, max(updated_at) FROM campaigns GROUP BY account_id"))
@@ -129,7 +133,7 @@ class Postgres:
         campaigns, self._campaigns = self._campaigns, []
         links, self._links = self._links, []
         async with self._pool.acquire() as connection, connection.transaction():
-            if not self.known:
+            if not self._keyed:
                 await connection.copy_to_table("campaigns", source=stream(campaigns), columns=COLUMNS)
             else:
                 await connection.execute("CREATE TEMP TABLE came (LIKE campaigns) ON COMMIT DROP")
@@ -144,10 +148,11 @@ class Postgres:
         rows = [
             (list_id(account_id, name), account_id, name) for account_id, names in self._lists.items() for name in names
         ]
-        if not self.known:
-            await self._pool.copy_records_to_table("contact_lists", records=rows)
-        else:
+        if self._keyed:
             await self._pool.executemany("INSERT INTO contact_lists VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", rows)
+        else:
+            await self._pool.copy_records_to_table("contact_lists", records=rows)
+            await asyncio.gather(*map(self._pool.execute, KEYS))
         await self._pool.close()
 
 
@@ -158,8 +163,3 @@ def plain(json: bytes) -> bytes:
 
 async def stream(lines: list[bytes]) -> AsyncIterator[bytes]:
     yield b"".join(lines)
-
-
-def list_id(account_id: str, name: str) -> int:
-    digest = blake2b(f"{account_id}\0{name}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1

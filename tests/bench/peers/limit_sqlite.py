@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any
 
 import msgspec
-from tables import CREATE, UPSERT
+from tables import CREATE, UPSERT, list_id
 
 
 class Message(msgspec.Struct, gc=False):
@@ -92,7 +91,10 @@ class Sqlite:
     async def open(self) -> None:
         self._connection = sqlite3.connect(self._path, isolation_level=None)
         self._connection.executescript(f"{SETTINGS} {CREATE} WITHOUT ROWID; BEGIN")
-        self.known = {row[0] for row in self._connection.execute("SELECT content_hash FROM campaigns")}
+        self._filled = bool(self._connection.execute("SELECT 1 FROM campaigns LIMIT 1").fetchone())
+
+    async def known(self) -> set[bytes]:
+        return {row[0] for row in self._connection.execute("SELECT content_hash FROM campaigns")}
 
     async def newest(self) -> dict[str, datetime]:
         rows = self._connection.execute("SELECT account_id, max(updated_at) FROM campaigns GROUP BY account_id")
@@ -130,9 +132,9 @@ class Sqlite:
 
     async def write(self) -> None:
         run = self._connection.executemany
-        if self.known:
+        if self._filled:
             run("DELETE FROM campaign_contact_lists WHERE campaign_id = ?", [row[:1] for row in self._campaigns])
-        run(f"{INSERT} {UPSERT if self.known else ''}", self._campaigns)
+        run(f"{INSERT} {UPSERT if self._filled else ''}", self._campaigns)
         run("INSERT INTO campaign_contact_lists VALUES (?, ?)", self._links)
         self._campaigns, self._links = [], []
 
@@ -143,8 +145,3 @@ class Sqlite:
         self._connection.executemany("INSERT OR IGNORE INTO contact_lists VALUES (?, ?, ?)", rows)
         self._connection.execute("COMMIT")
         self._connection.close()
-
-
-def list_id(account_id: str, name: str) -> int:
-    digest = blake2b(f"{account_id}\0{name}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "big") >> 1

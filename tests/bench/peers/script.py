@@ -18,7 +18,7 @@ from typing import Any
 
 import aiohttp
 import asyncpg
-from tables import COLUMNS, CREATE, UPSERT
+from tables import COLUMNS, CREATE, UPSERT, list_id
 
 IN_FLIGHT = 32
 PAGE = 100
@@ -62,11 +62,6 @@ def list_rows(records: list[dict[str, Any]], account_id: str) -> list[tuple[int,
 
 def link_rows(records: list[dict[str, Any]], account_id: str) -> list[tuple[str, int]]:
     return [(record["id"], list_id(account_id, name)) for record in records for name in record["contactLists"]]
-
-
-def list_id(account_id: str, name: str) -> int:
-    digest = hashlib.sha256(f"{account_id}\0{name}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") >> 1
 
 
 STATEMENTS = (
