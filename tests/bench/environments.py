@@ -30,7 +30,7 @@ def enter(environments: Path) -> None:
         sys.path.insert(0, str(TESTS))
         return
     python = installed(environments / "ours", *OURS)
-    os.execv(python, [python, *sys.argv])  # noqa: S606
+    os.execv(python, [str(python), *sys.argv])  # noqa: S606
 
 
 def command(chosen: Path | None) -> Path:

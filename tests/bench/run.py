@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from bench.programs import Program
 
 PROGRAMS = ("us", "limit", "script", "dlt")
+WORKLOADS = ("W1", "W2", "W3", "W4", "W5")
+DIALECTS = ("postgresql", "sqlite")
 NOTE = """
 wall s: median of the rounds, then the shortest and the longest. CPU: user and system of the program's process tree.
 peak MB: the larger of the kernel's peak of one process and the sum over the tree, looked at every 20 ms.
@@ -39,6 +43,7 @@ def main() -> int:
 
     sizes = {"accounts": 2, "campaigns": 150, "changed": 5} if chosen.smoke else {}
     work = [one for one in workloads.workloads(**sizes) if one.key in chosen.workloads]
+    load = os.getloadavg()[0]
     runs: list[harness.Run] = []
     try:
         for run in harness.measured(chosen.to, work, takers(chosen), chosen.rounds):
@@ -47,6 +52,8 @@ def main() -> int:
     except (harness.WrongRows, RuntimeError) as wrong:
         print(wrong, file=sys.stderr)
         return 1
+    python = sys.version.split()[0]
+    print(f"{os.cpu_count()} cores, load {load:.1f} before the first run; Python {python}; rounds: {chosen.rounds}")
     print("\n".join((*table.lines(runs, work, targets=not chosen.smoke), NOTE)))
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(run) for run in runs], indent=1))
@@ -56,13 +63,9 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     """What is to be run."""
 
-    def names(text: str) -> list[str]:
-        return text.split(",")
-
     parser = argparse.ArgumentParser(description="Run the same work by several programs, side by side.")
-    parser.add_argument("--workloads", type=names, default="W1,W2,W3,W4,W5", metavar="W1,W2,..")
-    parser.add_argument("--to", type=names, default="postgresql,sqlite", metavar="postgresql,sqlite")
-    parser.add_argument("--programs", type=names, default=",".join(PROGRAMS), metavar=",".join(PROGRAMS))
+    for option, known in (("--workloads", WORKLOADS), ("--to", DIALECTS), ("--programs", PROGRAMS)):
+        parser.add_argument(option, type=some_of(known), default=known, metavar=",".join(known))
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--smoke", action="store_true", help="One tiny round of W1, W4 and W5 without dlt.")
     parser.add_argument("--json", type=Path, metavar="FILE", help="Write every run's figures there, too.")
@@ -70,8 +73,20 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--kore-etl", type=Path, metavar="COMMAND", help="Measure this one as us.")
     chosen = parser.parse_args()
     if chosen.smoke:
-        chosen.workloads, chosen.programs, chosen.rounds = ["W1", "W4", "W5"], ["us", "limit", "script"], 1
+        chosen.workloads, chosen.programs, chosen.rounds = ("W1", "W4", "W5"), ("us", "limit", "script"), 1
     return chosen
+
+
+def some_of(known: tuple[str, ...]) -> Callable[[str], tuple[str, ...]]:
+    """How an option's names, joined by commas, are read."""
+
+    def read(text: str) -> tuple[str, ...]:
+        names = tuple(text.split(","))
+        if not set(names) <= set(known):
+            raise argparse.ArgumentTypeError(f"choose from {', '.join(known)}")
+        return names
+
+    return read
 
 
 def takers(chosen: argparse.Namespace) -> list[Program]:
