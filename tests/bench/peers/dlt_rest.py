@@ -58,7 +58,6 @@ def api(config: dict[str, Any], newest: str | None) -> Any:
     defaults = {
         "table_name": "campaigns",
         "primary_key": "id",
-        "parallelized": True,
         "write_disposition": "merge" if newest else "replace",
     }
     return {"client": {"base_url": f"{base_url}/"}, "resource_defaults": defaults, "resources": resources}
@@ -92,7 +91,8 @@ def main() -> None:
         with pipeline.sql_client() as client:
             ((stored,),) = client.execute_sql("SELECT max(updated_at) FROM campaigns")
         newest = stored.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    source = rest_api_source(api(config, newest), name="kore", root_key=True)  # merge asks for the root key
+    # Parallel only if the source says so: the key in `resource_defaults` changes nothing. Merge asks for the root key.
+    source = rest_api_source(api(config, newest), name="kore", parallelized=True, root_key=True)
     pipeline.run(source, loader_file_format="csv")
 
 
