@@ -6,6 +6,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,11 @@ USUAL = Path(tempfile.gettempdir()) / "kore-etl-bench"
 
 
 def enter(environments: Path) -> None:
-    """Go on in an environment with what the benches need: this one if it has it, else one made for them."""
+    """Go on in an environment with what the benches need: this one if it has it, else one made for them.
+
+    There, being told to stop ends as an error does: the servers started are stopped.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if all(importlib.util.find_spec(name) for name in NEEDED):
         sys.path.insert(0, str(TESTS))
         return
