@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from etl import __version__, authorities, keep, mending, pipeline, plan, transform, turn, withheld
@@ -32,6 +33,7 @@ from etl.model import (
     Window,
 )
 from etl.settings import ResolvedAccount, Settings
+from etl.warehouse import account_table
 from etl.warehouse.address import Address, parse
 from etl.warehouse.comparing import Comparing
 from etl.warehouse.lease import Lease
@@ -57,6 +59,15 @@ def warehouse(settings: Settings) -> Warehouse:
         clock=utc_now,
         withhold=None if place.store_message_text else withheld.stored,
     )
+
+
+def account_rows(settings: Settings) -> list[dict[str, Any]]:
+    """The rows of the table that `accounts_from` names, in the warehouse unless it has a URL of its own."""
+    place = settings.accounts_from
+    where = (
+        address(settings) if place.url is None else parse(place.url.get_secret_value(), schema="public", password=None)
+    )
+    return asyncio.run(account_table.read(where, place.table or ""))
 
 
 def decode(settings: Settings) -> Callable[[bytes, Scope], Record]:
