@@ -117,7 +117,13 @@ async def sources(
         yield opened
 
 
-def sync_order(settings: Settings, *, wait_seconds: float = 0, accept_deletions: bool = False) -> turn.Order:
+def sync_order(
+    settings: Settings,
+    *,
+    wait_seconds: float = 0,
+    accept_deletions: bool = False,
+    deadline_seconds: float | None = None,
+) -> turn.Order:
     """The nightly run."""
     policy = plan_policy(settings)
     return turn.Order(
@@ -128,6 +134,7 @@ def sync_order(settings: Settings, *, wait_seconds: float = 0, accept_deletions:
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
+        deadline_seconds=deadline_seconds,
     )
 
 
@@ -152,6 +159,7 @@ def backfill_order(
     only_gaps: bool = False,
     rewrite: bool = False,
     wait_seconds: float = 0,
+    deadline_seconds: float | None = None,
 ) -> turn.Order:
     """The interval `[start, end)` again."""
 
@@ -166,6 +174,7 @@ def backfill_order(
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
         rewrite=rewrite,
+        deadline_seconds=deadline_seconds,
     )
 
 

@@ -513,6 +513,8 @@ class AccountEnd(StrEnum):
     UNAVAILABLE = "unavailable"
     HELD = "held"
     LOST = "lost"
+    LATE = "late"
+    """The run's deadline came before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -536,9 +538,16 @@ class RunOutcome:
     started_at: datetime
     finished_at: datetime
     scopes: tuple[ScopeOutcome, ...]
+    late: tuple[str, ...] = ()
+    """Accounts that the run's deadline left unread or unfinished."""
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -578,5 +587,5 @@ class WindowDone:
     error: str | None = None
 
 
-Event = Planned | PageRead | Waiting | RetriesSpent | WindowDone
+Event = Began | Planned | PageRead | Waiting | RetriesSpent | WindowDone
 Emit = Callable[[Event], None]

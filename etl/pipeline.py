@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from etl import report
 from etl.errors import KoreEtlError, WarehouseError
-from etl.model import Emit, RunOutcome, Verdict
+from etl.model import AccountEnd, Began, Emit, RunOutcome, Verdict
 from etl.turn import Account, Job, Order, Warehouse
 
 ACCOUNTS_AT_ONCE = 16
@@ -51,15 +51,17 @@ async def run(
         results = tuple(outcome for account in accounts for outcome in account.outcomes())
         verdict, exit_code = override or report.judge(results)
         scopes = tuple(scope for result in results for scope in result.scopes)
-        outcome = RunOutcome(run_id, order.verb, verdict, exit_code, started_at, clock(), scopes)
+        late = tuple(dict.fromkeys(result.account_id for result in results if result.end is AccountEnd.LATE))
+        outcome = RunOutcome(run_id, order.verb, verdict, exit_code, started_at, clock(), scopes, late)
         await warehouse.finish_run(run_id, verdict=verdict, exit_code=exit_code, totals=report.totals(outcome))
         return outcome
 
     finishing: asyncio.Task[RunOutcome] | None = None
     try:
         run_id = await asyncio.shield(beginning)  # a run that has begun gets a verdict, whenever the signal comes
+        emit(Began(run_id))
         accounts += [Account(job, warehouse, order, run_id, started_at, emit) for job in jobs]
-        await _side_by_side(accounts)
+        await _until(order.deadline_seconds, accounts)
         finishing = asyncio.create_task(finish())
         return await asyncio.shield(finishing)
     except asyncio.CancelledError:
@@ -72,6 +74,18 @@ async def run(
         with contextlib.suppress(WarehouseError):  # the first error is the one to show; the line stays "running"
             await finish((Verdict.FAILED, code))
         raise
+
+
+async def _until(seconds: float | None, accounts: Sequence[Account[L]]) -> None:
+    """Every account; at the deadline what is under way ends as after a signal, and what is left is marked so."""
+    try:
+        async with asyncio.timeout(seconds) as deadline:
+            await _side_by_side(accounts)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        for account in accounts:
+            account.leave()
 
 
 async def _side_by_side(accounts: Sequence[Account[L]]) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from etl.cli.output import Output, clean, number
-from etl.model import Emit, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
+from etl.model import Began, Emit, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,6 +30,7 @@ class Seen:
     """What has happened so far, and how both displays word it. `now` is a monotonic clock, in seconds."""
 
     names: Mapping[Scope, str]
+    run_id: str = ""
     windows: int = 0
     done: int = 0
     rows: int = 0
@@ -41,7 +42,9 @@ class Seen:
     """Account -> (until when, why)."""
 
     def add(self, event: Event, now: float) -> None:
-        if isinstance(event, Planned):
+        if isinstance(event, Began):
+            self.run_id = event.run_id
+        elif isinstance(event, Planned):
             self.windows += event.windows
         elif isinstance(event, PageRead):
             self.rows += event.rows
