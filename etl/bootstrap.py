@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -81,6 +82,12 @@ def address(settings: Settings) -> Address:
     return parse(place.url_text(), schema=place.schema_name, password=place.password())
 
 
+def tls(settings: Settings) -> ssl.SSLContext | None:
+    """Trusts what `ca_file` names besides the system's authorities; None without one."""
+    pem = settings.api.authorities()
+    return None if pem is None else authorities.context(pem)
+
+
 @asynccontextmanager
 async def sources(
     settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit
@@ -92,9 +99,8 @@ async def sources(
     paces: dict[tuple[str, str], Pace] = {}
     # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
     outside = not all(wire.is_loopback(urlsplit(account.host).hostname or "") for account in accounts)
-    pem = settings.api.authorities()
-    tls = None if pem is None else authorities.context(pem)
-    async with open_session(max_in_flight=settings.api.max_in_flight, trust_env=outside, tls=tls) as session:
+    in_all = settings.api.max_in_flight
+    async with open_session(max_in_flight=in_all, trust_env=outside, tls=tls(settings)) as session:
         opened = {}
         for account in accounts:
             limited = (account.host, account.account_id)

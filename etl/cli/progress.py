@@ -30,7 +30,6 @@ class Seen:
     """What has happened so far, and how both displays word it. `now` is a monotonic clock, in seconds."""
 
     names: Mapping[Scope, str]
-    run_id: str = ""
     windows: int = 0
     done: int = 0
     rows: int = 0
@@ -42,9 +41,7 @@ class Seen:
     """Account -> (until when, why)."""
 
     def add(self, event: Event, now: float) -> None:
-        if isinstance(event, Began):
-            self.run_id = event.run_id
-        elif isinstance(event, Planned):
+        if isinstance(event, Planned):
             self.windows += event.windows
         elif isinstance(event, PageRead):
             self.rows += event.rows
@@ -55,7 +52,7 @@ class Seen:
             self.waiting[event.account_id] = (now + event.seconds, event.why)
         elif isinstance(event, RetriesSpent):
             self.retries_spent = True
-        else:
+        elif isinstance(event, WindowDone):
             self.done += 1
             self.troubled += event.state in (State.UNPROVEN, State.FAILED)
 
@@ -139,7 +136,7 @@ def _clock(seconds: float) -> str:
 
 
 def _lines(output: Output, names: Mapping[Scope, str]) -> Emit:
-    from etl.cli.log import logger
+    from etl.cli.log import bind_run, logger
 
     log = logger(output)
     seen = Seen(names)
@@ -149,7 +146,10 @@ def _lines(output: Output, names: Mapping[Scope, str]) -> Emit:
         nonlocal spoke
         now = time.monotonic()
         seen.add(event, now)
-        if isinstance(event, WindowDone):
+        if isinstance(event, Began):
+            bind_run(event.run_id)
+            log.info("run begun")
+        elif isinstance(event, WindowDone):
             _log_window(event, log.warning if event.error else log.debug)
         elif isinstance(event, Waiting):
             say = log.info if event.seconds >= LONG_WAIT_SECONDS else log.debug
