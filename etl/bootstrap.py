@@ -95,6 +95,7 @@ async def sources(
     """A source for each account; they share connections, places in flight and what may be spent on trying again, the
     apps of one account its pace."""
     in_flight = asyncio.Semaphore(settings.api.max_in_flight)
+    aside = asyncio.Semaphore(max(1, settings.api.max_in_flight // 4))
     budget = Budget(emit)
     paces: dict[tuple[str, str], Pace] = {}
     # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
@@ -105,7 +106,7 @@ async def sources(
         for account in accounts:
             limited = (account.host, account.account_id)
             if limited not in paces:
-                paces[limited] = _pace(account, emit)
+                paces[limited] = _pace(account, emit, aside)
             opened[account] = AccountSource(
                 api=_api(settings, account),
                 mint=_mint(settings, account),
@@ -319,9 +320,14 @@ def _jobs(
     return [turn.Job(account_id, listings, keeps) for account_id, listings in by_account.items()]
 
 
-def _pace(account: ResolvedAccount, emit: Emit) -> Pace:
+def _pace(account: ResolvedAccount, emit: Emit, aside: asyncio.Semaphore) -> Pace:
     return Pace(
-        account.account_id, account.requests_per_minute, monotonic=time.monotonic, sleep=asyncio.sleep, emit=emit
+        account.account_id,
+        account.requests_per_minute,
+        monotonic=time.monotonic,
+        sleep=asyncio.sleep,
+        emit=emit,
+        aside=aside,
     )
 
 

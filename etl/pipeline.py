@@ -16,6 +16,10 @@ from etl.turn import Account, Job, Order, Warehouse
 ACCOUNTS_AT_ONCE = 16
 """How many accounts are under way together: each holds at most two windows' rows in memory."""
 
+SILENT_SECONDS = 5.0
+SILENT_AT_ONCE = 200
+"""An account that had no answer for so long gives its place to the next one and goes on beside; at most so many do."""
+
 L = TypeVar("L")
 
 
@@ -89,12 +93,19 @@ async def _until(seconds: float | None, accounts: Sequence[Account[L]]) -> None:
 
 
 async def _side_by_side(accounts: Sequence[Account[L]]) -> None:
-    """Every account, at most ACCOUNTS_AT_ONCE together; the first error that stops the run is raised by itself."""
-    turns = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
+    """Every account, at most ACCOUNTS_AT_ONCE together that answer; the first error that stops the run is raised by
+    itself."""
+    places, silent = asyncio.Semaphore(ACCOUNTS_AT_ONCE), asyncio.Semaphore(SILENT_AT_ONCE)
 
     async def take_turn(account: Account[L]) -> None:
-        async with turns:
-            await account.run()
+        async with places:
+            turn = group.create_task(account.run())
+            await asyncio.wait((turn,), timeout=SILENT_SECONDS)
+            if account.answered:
+                await asyncio.wait((turn,))
+            elif not turn.done():
+                await silent.acquire()
+                turn.add_done_callback(lambda _: silent.release())
 
     try:
         async with asyncio.TaskGroup() as group:

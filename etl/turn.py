@@ -154,6 +154,11 @@ class Account(Generic[L]):
             for app_id, turn in self._turns.items()
         )
 
+    @property
+    def answered(self) -> bool:
+        """Whether anything was read of it yet."""
+        return any(turn.answered for turn in self._turns.values())
+
     async def run(self) -> None:
         """Read and store this account. Only WarehouseError comes out; everything else is in `outcomes()`."""
         order, self._begun = self._order, True

@@ -598,3 +598,42 @@ async def test_what_had_ended_before_the_deadline_keeps_its_end() -> None:
         "The deadline came while this account was being read; the next run reads what is left",
         "Account held is held.",
     ]
+
+
+async def test_accounts_that_do_not_answer_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three times as many as there are places hang from the beginning: all others are read to their end."""
+    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 0.01)
+    warehouse = FakeWarehouse()
+    mute = [
+        (Scope(f"mute-{number}", "st-m", Channel.SMS), MuteSource()) for number in range(3 * pipeline.ACCOUNTS_AT_ONCE)
+    ]
+    good = [(Scope(f"good-{number}", "st-g", Channel.SMS), FakeSource()) for number in range(20)]
+    outcome = await run(warehouse, *mute, *good, deadline_seconds=1)
+    assert outcome.late == tuple(scope.account_id for scope, _ in mute)
+    assert len(warehouse.stored) == 3 * len(good)
+
+
+async def test_an_error_of_an_account_that_gave_its_place_away_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other's would."""
+    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 0.01)
+    warehouse = FakeWarehouse()
+    warehouse.store_error = WarehouseError("The disk is full.")
+    with pytest.raises(WarehouseError, match="disk is full"):
+        await run(warehouse, (SMS, SlowSource()), (OTHER, MuteSource()))
+    assert warehouse.finished == [(Verdict.FAILED, 6)]
+
+
+class MuteSource(FakeSource):
+    """Answers nothing."""
+
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+class SlowSource(FakeSource):
+    """Answers after it gave its place away."""
+
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+        await asyncio.sleep(0.05)
+        return await super().read(window, profile)
