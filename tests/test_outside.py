@@ -179,6 +179,17 @@ def test_a_listener_that_refuses_changes_nothing(
         assert "canary-HEARTBEAT" not in err
 
 
+def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
+    """Who reads it meanwhile has the old one whole; what cannot be written leaves it, and nothing beside it."""
+    file = tmp_path / "kore.prom"
+    file.write_bytes(b"old")
+    with file.open("rb") as reading:
+        assert notify.replace_file(file, b"new") is None
+        assert (reading.read(), file.read_bytes()) == (b"old", b"new")
+    assert "cannot be written" in (notify.replace_file(tmp_path / "none" / "kore.prom", b"new") or "")
+    assert [path.name for path in tmp_path.iterdir()] == ["kore.prom"]
+
+
 async def test_trouble_is_tried_again_and_given_up() -> None:
     """Three times, with a wait before each; an answer in time is all that is wanted."""
     waits: list[float] = []
