@@ -536,6 +536,8 @@ class AccountEnd(StrEnum):
     UNAVAILABLE = "unavailable"
     HELD = "held"
     LOST = "lost"
+    LATE = "late"
+    """The run's deadline came before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -559,9 +561,16 @@ class RunOutcome:
     started_at: datetime
     finished_at: datetime
     scopes: tuple[ScopeOutcome, ...]
+    late: tuple[str, ...] = ()
+    """Accounts that the run's deadline left unread or unfinished."""
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -601,5 +610,5 @@ class WindowDone:
     error: str | None = None
 
 
-Event = Planned | PageRead | Waiting | RetriesSpent | WindowDone
+Event = Began | Planned | PageRead | Waiting | RetriesSpent | WindowDone
 Emit = Callable[[Event], None]

@@ -71,7 +71,12 @@ class Output:
             click.echo(folded(text, _columns(sys.stdout)))
 
     def complain(self, text: str) -> None:
-        """A line that must be seen even under --quiet, on stderr."""
+        """A line that must be seen even under --quiet, on stderr; a line of the log where that is JSON."""
+        if self.log_format == "json":
+            from etl.cli import log
+
+            log.complaint(self, text)
+            return
         click.echo(folded(text, _columns(sys.stderr)), err=True)
 
     def item(self, word: str, colour: str, text: str, *, loud: bool = False) -> None:

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING
 
 from etl.cli.output import Output, clean, number
-from etl.model import Emit, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
+from etl.model import Began, Emit, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -52,7 +52,7 @@ class Seen:
             self.waiting[event.account_id] = (now + event.seconds, event.why)
         elif isinstance(event, RetriesSpent):
             self.retries_spent = True
-        else:
+        elif isinstance(event, WindowDone):
             self.done += 1
             self.troubled += event.state in (State.UNPROVEN, State.FAILED)
 
@@ -136,7 +136,7 @@ def _clock(seconds: float) -> str:
 
 
 def _lines(output: Output, names: Mapping[Scope, str]) -> Emit:
-    from etl.cli.log import logger
+    from etl.cli.log import bind_run, logger
 
     log = logger(output)
     seen = Seen(names)
@@ -146,7 +146,10 @@ def _lines(output: Output, names: Mapping[Scope, str]) -> Emit:
         nonlocal spoke
         now = time.monotonic()
         seen.add(event, now)
-        if isinstance(event, WindowDone):
+        if isinstance(event, Began):
+            bind_run(event.run_id)
+            log.info("run begun")
+        elif isinstance(event, WindowDone):
             _log_window(event, log.warning if event.error else log.debug)
         elif isinstance(event, Waiting):
             say = log.info if event.seconds >= LONG_WAIT_SECONDS else log.debug

@@ -54,7 +54,7 @@ from etl.warehouse.failures import RowConflict
 from etl.warehouse.lease import Lease, Sleep, fence, held
 from etl.warehouse.life import Life
 from etl.warehouse.migrate import MigrationResult, SchemaState
-from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, ScopeFreshness
+from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, RunSums, ScopeFreshness
 from etl.warehouse.rows import Withhold
 from etl.warehouse.schema import source_profiles
 from etl.warehouse.standing import Standing
@@ -340,6 +340,11 @@ class Warehouse:
         """Every scope that was ever read, in order."""
         async with self._database.read() as connection:
             return await reading.freshness(connection)
+
+    async def run_sums(self, names: Sequence[str]) -> RunSums:
+        """How many runs ended how, and their counts of these names, summed."""
+        async with self._database.read() as connection:
+            return await reading.run_sums(connection, names)
 
     async def standings(self) -> Mapping[Scope, Standing]:
         """What each scope's copy rests on, and what is in doubt."""
