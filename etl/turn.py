@@ -210,9 +210,7 @@ class Account(Generic[L]):
                 await self._go_on(lease, work)
         finally:
             await _given_up(work.reads)
-            if (
-                work.storing is not None
-            ):  # when stopped, the window in hand is finished: it was read, it is worth keeping
+            if work.storing is not None:  # when stopped, the window in hand is finished: it is worth keeping
                 await asyncio.wait((work.storing,), timeout=FINISH_SECONDS)
                 await _given_up((work.storing,))
 

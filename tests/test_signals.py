@@ -175,8 +175,8 @@ def locked_store(sandbox: Sandbox, kore_etl: Command, url: str) -> Iterator[obje
     process = started(kore_etl.config, "sync")
     until(lambda: sandbox.requests, "the first request")
     with locked(url):
-        until(lambda: any(seen.channel == "voice" for seen in sandbox.requests), "the window after it")
-        time.sleep(0.2)
+        until(lambda: sum(seen.channel == "sms" for seen in sandbox.requests) > 1, "the window after the census")
+        time.sleep(1.5)  # which date is filtered is asked as well
         yield process
 
 
