@@ -72,7 +72,6 @@ def explained(url: str, folder: Path, story: Story) -> Path:
 
     async def happen() -> None:
         async with Warehouse.connect(url, clock=(clock := Clock())) as store:
-            await store.migrate()
             await story(Nights(store, clock))
 
     asyncio.run(happen())
@@ -267,11 +266,11 @@ def test_a_campaign_is_found_by_its_beginning(
 
 
 def test_an_empty_warehouse_says_that_nothing_was_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], empty_sqlite_url: str
 ) -> None:
     """Exit 1, and no file is made."""
     config = tmp_path / "config.toml"
-    config.write_text(f'[warehouse]\nurl = "{sqlite_url}"\n')
+    config.write_text(f'[warehouse]\nurl = "{empty_sqlite_url}"\n')
     code, _, err = Command(config, capsys)("explain", "c-1")
     assert code == 1
     assert "Nothing was ever read into" in err
