@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+MARK = "\x1e"
+ONE_BY_ONE = (
+    "import json, sys\n"
+    "from etl.cli.main import run\n"
+    f"for arguments in json.loads(sys.argv[1]): print(end=f'{MARK}{{run(arguments)}}{MARK}', flush=True)\n"
+)
 
 
 def on_terminal(
-    arguments: list[str], folder: Path, *, columns: int = 80, environment: Mapping[str, str] | None = None
+    arguments: Sequence[str], folder: Path, *, columns: int = 80, environment: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
     """Exit code and everything that was drawn, control sequences included."""
+    return _drawn(["-m", "etl", *arguments], folder, columns, environment or {})
+
+
+def each_on_terminal(commands: Sequence[Sequence[str]], folder: Path, *, columns: int = 80) -> list[tuple[int, str]]:
+    """The same of several commands, one after the other in one process: loading the program costs more than they do."""
+    _, drawn = _drawn(["-c", ONE_BY_ONE, json.dumps(commands)], folder, columns, {})
+    parts = drawn.split(MARK)
+    return [(int(code), part) for part, code in zip(parts[:-1:2], parts[1::2], strict=True)]
+
+
+def _drawn(program: Sequence[str], folder: Path, columns: int, environment: Mapping[str, str]) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("KORE_ETL_", "COLUMNS", "LINES"))}
     process = subprocess.Popen(
-        [sys.executable, "-m", "etl", *arguments],
+        [sys.executable, *program],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         cwd=folder,
-        env=kept | {"TERM": "xterm-256color"} | dict(environment or {}),
+        env=kept | {"TERM": "xterm-256color"} | dict(environment),
     )
     os.close(theirs)
     drawn = b""
