@@ -31,6 +31,7 @@ VERBS = {
     "rejects": ("etl.cli.rejects", "Records that could not be stored; `rejects retry`, `rejects ack`."),
     "replay": ("etl.cli.replay", "Rebuild typed columns from the stored JSON, without a request."),
     "dbt-init": ("etl.cli.dbt_init", "Write out a dbt package over the warehouse."),
+    "report": ("etl.cli.report", "Write one HTML page: freshness, coverage, figures."),
     "sandbox": ("etl.cli.sandbox", "Serve the documented API on this machine, with made-up data."),
 }
 """Verb -> (module, the line in `--help`). Each module has a click command named `command`."""
