@@ -158,7 +158,7 @@ def _safe(name: str) -> str:
 
 
 def _number(count: float | None) -> str:
-    return "-" if count is None else f"{count:,.0f}"
+    return "-" if count is None else f"{count:,}" if isinstance(count, int) else f"{count:,.0f}"
 
 
 def _when(instant: datetime | None) -> str:

@@ -32,24 +32,24 @@ class Read:
 
 async def calendar(connection: AsyncConnection, scope: Scope, asked: Asked) -> Calendar:
     """One scope's days."""
-    deciding = list(_deciding(await _reads(connection, scope)))
+    pieces = list(deciding(await _reads(connection, scope)))
     doubts = [
         Doubt(piece, read.why)
-        for piece, read in sorted(deciding, key=lambda one: one[0])
+        for piece, read in sorted(pieces, key=lambda one: one[0])
         if read.state in (State.UNPROVEN, State.FAILED)
     ]
-    return Calendar(scope, days(deciding, asked), _touching(doubts))
+    return Calendar(scope, days(pieces, asked), _touching(doubts))
 
 
-def days(deciding: Sequence[tuple[Interval, Read]], asked: Asked) -> tuple[DayState, ...]:
+def days(latest: Sequence[tuple[Interval, Read]], asked: Asked) -> tuple[DayState, ...]:
     """The state of each day, the last one that of `now`. What was read after the last read, or before the first one,
     makes a day that was partly read no worse."""
     today = asked.now.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first = today - (asked.days - 1) * DAY
-    read_at_all = merge(piece for piece, _ in deciding)
+    read_at_all = merge(piece for piece, _ in latest)
     reach = [Interval(read_at_all[0].start, read_at_all[-1].end)] if read_at_all else []
     holes = subtract(reach, read_at_all)
-    by_state = {DayState(state.value): [p for p, read in deciding if read.state is state] for state in State}
+    by_state = {DayState(state.value): [p for p, read in latest if read.state is state] for state in State}
     by_state[DayState.NEVER] = list(holes)
     span = Interval(first, today + DAY)
     merged = {state: intersect(pieces, [span]) for state, pieces in by_state.items()}
@@ -61,7 +61,7 @@ def _state(merged: dict[DayState, tuple[Interval, ...]], day: Interval) -> DaySt
     return next((state for state in DayState if state in there), DayState.NEVER)
 
 
-def _deciding(newest_first: Sequence[Read]) -> Iterable[tuple[Interval, Read]]:
+def deciding(newest_first: Sequence[Read]) -> Iterable[tuple[Interval, Read]]:
     """Time in disjoint pieces, each with the latest read of it; only reads under the latest one's `keep` count."""
     taken: tuple[Interval, ...] = ()
     for read in newest_first:
