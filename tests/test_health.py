@@ -56,14 +56,18 @@ def test_the_worst_is_said(line: ScopeLine, ails: Health) -> None:
         (
             [GOOD, replace(VOICE, unproven_windows=3)],
             "Not complete",
-            "1 of 2 channels is not proven complete: EMEA voice; the other 1 channel is proven up to "
-            "2026-03-10 02:05 UTC.",
+            (
+                "1 of 2 channels is not proven complete: EMEA voice; the other 1 channel is proven up to "
+                "2026-03-10 02:05 UTC."
+            ),
         ),
         (
             [replace(GOOD, rejects_waiting=2)],
             "Complete and fresh, with rejected records",
-            "EMEA sms is proven complete up to 2026-03-10 02:05 UTC; 2 records could not be stored and wait in "
-            "quarantine.",
+            (
+                "EMEA sms is proven complete up to 2026-03-10 02:05 UTC; 2 records could not be stored and wait in "
+                "quarantine."
+            ),
         ),
     ],
 )

@@ -10,7 +10,7 @@ from warehouse.samples import DAY, SMS, Night
 
 from etl.figures import Asked, DayState
 from etl.model import Interval, Reason, State
-from etl.warehouse.calendar import Read, deciding, days
+from etl.warehouse.calendar import Read, days, deciding
 from etl.warehouse.warehouse import Warehouse
 
 TODAY = datetime(2026, 3, 10, tzinfo=UTC)
@@ -49,7 +49,7 @@ def test_days(newest_first: list[Read], shown: str) -> None:
 
 
 async def test_a_calendar_from_the_ledger(warehouse: Warehouse, night: Callable[..., Night]) -> None:
-    """Hints and unproven tails say nothing; what is in doubt is told with its reason, however old, neighbours as one."""
+    """Hints and unproven tails say nothing; what is in doubt is told with its reason, neighbours as one."""
     start = TODAY - 40 * DAY
     async with night() as tonight:
         await tonight.store(start=start, end=TODAY)
