@@ -14,6 +14,7 @@
 
   function picture(options, label) {
     const svg = Plot.plot({ style, ...options });
+    for (const part of svg.querySelectorAll("[aria-label]")) part.removeAttribute("aria-label");
     svg.setAttribute("role", "img");
     svg.setAttribute("aria-label", label);
     return svg;
