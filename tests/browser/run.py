@@ -30,6 +30,7 @@ def main() -> int:
     """Exit code 1 on any failure."""
     parser = argparse.ArgumentParser(description="Look at the report in headless Chromium.")
     parser.add_argument("--shots", type=Path, metavar="DIR", help="Keep pictures of the page there.")
+    parser.add_argument("--page", type=Path, metavar="FILE", help="Only say how soon this page is ready.")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="Keep the virtual environment there.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kore-etl-browser-") as passing:
@@ -40,6 +41,8 @@ def main() -> int:
         command = [python, HERE / "reader.py", "--browser", browser, "--axe", axe(place / "axe")]
         if chosen.shots:
             command += ["--shots", chosen.shots.resolve()]
+        if chosen.page:
+            command += ["--page", chosen.page.resolve()]
         return subprocess.run(command, env=os.environ | {"PYTHONPATH": str(HERE.parent)}, check=False).returncode
 
 
