@@ -10,15 +10,11 @@ from itertools import accumulate
 from typing import Any
 
 from sqlalchemy import (
-    BigInteger,
-    Column,
     ColumnElement,
     Float,
     FromClause,
-    MetaData,
     RowMapping,
     Table,
-    Text,
     and_,
     case,
     cast,
@@ -53,23 +49,12 @@ from etl.warehouse.schema import ATTRIBUTES, Utc, campaigns, rejected_records, s
 STATUSES = 7
 """Statuses with a line of their own, the most frequent ones; the others are added up."""
 LISTS = 15
-CANDIDATES = 10 * LISTS
+CANDIDATES = 6 * LISTS
 CHANGES = 100
 REJECTED = 200
 RUNS = 60
 
 Where = list[ColumnElement[bool]]
-
-contact_list_usage = Table(
-    "contact_list_usage",
-    MetaData(),
-    Column("contact_list_id", BigInteger),
-    Column("account_id", Text),
-    Column("name", Text),
-    Column("campaigns", BigInteger),
-    Column("active_campaigns", BigInteger),
-    Column("messages_sent", BigInteger),
-)
 
 
 async def figures(connection: AsyncConnection, asked: Asked) -> Figures:
@@ -139,9 +124,15 @@ async def _statuses(connection: AsyncConnection, asked: Asked) -> tuple[DayStatu
 
 
 async def _top_statuses(connection: AsyncConnection, asked: Asked) -> list[str]:
-    status = func.coalesce(_cut(campaigns.c.status), "").label("status")
-    live = select(status).where(campaigns.c.deleted_at.is_(None), *_of(campaigns.c.account_id, asked, connection))
-    counted = live.subquery()
+    """Those that campaigns have, or had, most often."""
+    counted = union_all(
+        *(
+            select(func.coalesce(_cut(table.c.status), "").label("status")).where(
+                *_of(table.c.account_id, asked, connection)
+            )
+            for table in (campaigns, schema.campaign_history)
+        )
+    ).subquery()
     most = (
         select(counted.c.status, func.count())
         .group_by(counted.c.status)
@@ -189,21 +180,29 @@ def _levels(steps: dict[str | None, dict[str, int]], asked: Asked) -> Iterable[D
 
 async def _lists(connection: AsyncConnection, asked: Asked) -> tuple[tuple[ListUse, ...], int]:
     """Live campaigns decide, among the lists with the most links: counting links needs no look at a campaign."""
-    link, known, use = schema.campaign_contact_lists.c, schema.contact_lists.c, contact_list_usage.c
+    link, known = schema.campaign_contact_lists.c, schema.contact_lists.c
     mine = _of(known.account_id, asked, connection)
     linked = select(link.contact_list_id).group_by(link.contact_list_id)
     if mine:
         linked = linked.where(link.contact_list_id.in_(select(known.contact_list_id).where(*mine)))
     linked = linked.order_by(func.count().desc(), link.contact_list_id).limit(CANDIDATES)
     candidates = list(await connection.scalars(linked))
+    campaign = campaigns.c
+    sent = func.sum(cast(func.coalesce(campaign.total_messages_sent, 0), Float(53)))
+    active = func.sum(case((campaign.status == "Active", 1), else_=0))
+    live = and_(campaign.campaign_id == link.campaign_id, campaign.deleted_at.is_(None))
     most = (
-        select(_cut(use.name), use.account_id, use.campaigns, use.active_campaigns, use.messages_sent)
-        .where(in_values(use.contact_list_id, candidates, connection.dialect), use.campaigns > 0)
-        .order_by(use.campaigns.desc(), use.messages_sent.desc(), use.name)
+        select(_cut(known.name), known.account_id, func.count(), active, sent)
+        .join(schema.campaign_contact_lists, link.contact_list_id == known.contact_list_id)
+        .join(campaigns, live)
+        .where(in_values(known.contact_list_id, candidates, connection.dialect))
+        .group_by(known.contact_list_id, known.name, known.account_id)
+        .order_by(func.count().desc(), sent.desc(), known.name)
         .limit(LISTS)
     )
+    found = [ListUse(row[0], row[1], row[2], row[3], int(row[4])) for row in await connection.execute(most)]
     in_all = await connection.scalar(select(func.count()).select_from(schema.contact_lists).where(*mine))
-    return tuple(ListUse(*row) for row in await connection.execute(most)), in_all or 0
+    return tuple(found), in_all or 0
 
 
 async def _rejected(connection: AsyncConnection, asked: Asked) -> tuple[tuple[RejectedLine, ...], int]:

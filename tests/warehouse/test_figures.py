@@ -26,7 +26,14 @@ ASKED = Asked(NOW, 20)
 
 @pytest.fixture(scope="module")
 def tables() -> Tables:
-    return filled(300, accounts=2, lists=12, nights=40, seed=3)
+    """Two accounts; the first was asked less than the second."""
+    made = dict(filled(300, accounts=2, lists=12, nights=40, seed=10))
+    asked = [column.name for column in metadata.tables["sync_windows"].c].index("requests")
+    more = max(row[3] for row in made["sync_windows"])
+    made["sync_windows"] = [
+        (*row[:asked], 3 if row[3] == more else 2, *row[asked + 1 :]) for row in made["sync_windows"]
+    ]
+    return made
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -76,6 +83,7 @@ def test_messages_and_statuses_day_by_day(found: Figures, tables: Tables) -> Non
         day = first + timedelta(days=number)
         end = datetime(day.year, day.month, day.day, tzinfo=UTC) + DAY
         by_day[day].update(status for start, until, status in versions if start < end and not (until and until < end))
+    assert any(first < until.date() for until in (c["deleted_at"] for c in rows(tables, "campaigns")) if until)
     assert len({one.status for one in found.statuses}) <= STATUSES + 1
     for day, counts in by_day.items():
         told = {one.status: one.campaigns for one in found.statuses if one.day == day}
@@ -83,12 +91,18 @@ def test_messages_and_statuses_day_by_day(found: Figures, tables: Tables) -> Non
 
 
 def test_lists_are_ranked_by_live_campaigns(found: Figures, tables: Tables) -> None:
-    """The first fifteen of all, with what `contact_list_usage` says of them."""
+    """The first fifteen of all, with the messages of their campaigns."""
     live = {one["campaign_id"] for one in rows(tables, "campaigns") if one["deleted_at"] is None}
     links = rows(tables, "campaign_contact_lists")
     uses = Counter(link["contact_list_id"] for link in links if link["campaign_id"] in live)
     assert [use.campaigns for use in found.lists] == sorted(uses.values(), reverse=True)[:15]
     assert found.lists_in_all == len(tables["contact_lists"])
+    totals = {one["campaign_id"]: one["total_messages_sent"] or 0 for one in rows(tables, "campaigns")}
+    named = {one["contact_list_id"]: (one["name"], one["account_id"]) for one in rows(tables, "contact_lists")}
+    sent: Counter[Any] = Counter()
+    for link in links:
+        sent[named[link["contact_list_id"]]] += totals[link["campaign_id"]] if link["campaign_id"] in live else 0
+    assert all(sent[use.name, use.account_id] == use.messages for use in found.lists)
 
 
 def test_runs_are_told_with_the_account_they_asked_most(found: Figures, tables: Tables) -> None:
@@ -97,8 +111,11 @@ def test_runs_are_told_with_the_account_they_asked_most(found: Figures, tables: 
     assert len(found.runs) == 20
     assert all(a.started_at < b.started_at for a, b in pairwise(found.runs))
     for run in found.runs:
-        per_account = Counter(window["account_id"] for window in windows if window["run_id"] == run.run_id)
-        assert (run.requests, run.busiest_requests) == (per_account.total(), max(per_account.values()))
+        per_account: Counter[str] = Counter()
+        for window in windows:
+            per_account[window["account_id"]] += window["requests"] if window["run_id"] == run.run_id else 0
+        busiest = per_account.most_common(1)
+        assert (run.requests, [(run.busiest_account_id, run.busiest_requests)]) == (per_account.total(), busiest)
     assert found.night is not None
     assert found.night.run_id == found.runs[-1].run_id
 
