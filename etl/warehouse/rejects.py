@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, FilteredDate, Reason, Rejected, Scope, State, Sweep
 from etl.warehouse.dialect import in_values
-from etl.warehouse.rows import Change, Refusal, digest63, storable
+from etl.warehouse.rows import Change, Refusal, digest63, storable, stored_text
 from etl.warehouse.schema import rejected_records as table
 
 FIELD = "field:"
@@ -51,17 +51,19 @@ def of_records(scope: Scope, rejected: Iterable[Rejected], refused: Iterable[tup
     """The lines of wholly rejected records: transform's, and those that only the warehouse can tell."""
     lines = [_line(scope, "record", one.key, one.reason, one.raw, one.campaign_id, one.created_at) for one in rejected]
     lines += [
-        _line(scope, why.value, one.campaign_id, why.value, one.raw, one.campaign_id, one.created_at)
+        _line(scope, why.value, one.campaign_id, why.value, stored_text(one.raw), one.campaign_id, one.created_at)
         for one, why in refused
     ]
     return _once(lines)
 
 
-def of_fields(scope: Scope, changes: Iterable[Change]) -> list[Line]:
+def of_fields(scope: Scope, new: Iterable[Campaign], changes: Iterable[Change]) -> list[Line]:
     """One line per bad field of the campaigns that are written now; the first is the sample."""
     lines: dict[str, Line] = {}
-    for change in changes:
-        for problem in change.problems if change.row is not None else ():
+    written: list[Campaign | Change] = [one for one in new if one.problems]
+    written += [one for one in changes if one.row is not None]
+    for one in written:
+        for problem in one.problems:
             before = lines.get(problem.field)
             count = before.occurrences + 1 if before else 1
             sample = before or _line(
@@ -69,8 +71,8 @@ def of_fields(scope: Scope, changes: Iterable[Change]) -> list[Line]:
                 "field",
                 problem.field,
                 FIELD + storable(problem.field),
-                change.raw,
-                change.row["campaign_id"] if change.row else None,
+                stored_text(one.raw),
+                one.campaign_id,
                 None,
                 storable(problem.problem),
             )
@@ -183,7 +185,7 @@ async def _mark_gone(connection: AsyncConnection, sweep: Sweep, met: set[int]) -
     )
     there = found.all()
     if there:
-        readable = {one.campaign_id for one in sweep.records if isinstance(one, Campaign)} | sweep.unwanted
+        readable = {one.campaign_id for one in sweep.records if not isinstance(one, Rejected)} | sweep.unwanted
         gone = {row[0] for row in there if row[2] or row[1] in readable}
         await mark_gone(connection, gone - met, sweep.finished_at)
 

@@ -14,8 +14,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from etl.model import Campaign, FieldProblem, Scope
 from etl.warehouse.same import is_equal, same_json
@@ -38,6 +42,24 @@ _TYPED = tuple(
     for name in (*ATTRIBUTES, "total_messages_sent", "created_at", "updated_at", "instance_updated_at")
     if name not in ("account_id", "app_id", "channel")
 )
+_typed = attrgetter(*_TYPED)
+
+INSERTED = (
+    "campaign_id",
+    "account_id",
+    "app_id",
+    "channel",
+    *_TYPED,
+    "raw",
+    "content_hash",
+    "contact_list_names",
+    "first_seen_at",
+    "valid_from",
+    "counted_at",
+    "last_changed_at",
+    "last_run_id",
+)
+"""The columns of a campaign stored for the first time; the others are null."""
 
 
 class Refusal(Enum):
@@ -51,7 +73,6 @@ class Refusal(Enum):
 class Outcome(Enum):
     """What became of one campaign; the names of Loaded's counts."""
 
-    INSERTED = "inserted"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     REVIVED = "revived"
@@ -59,15 +80,13 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """What the first look shows of a stored row."""
+    """What the first look shows of a stored row that is not plainly as the record that came."""
 
-    content_hash: str
     account_id: str
     app_id: str
     channel: str
     marked: bool
     """Missing or deleted."""
-    older_run_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,24 +120,23 @@ class Change:
     row: Row | None
     at: datetime
     """When it changes, in the campaign's own time."""
-    before: Row | None = None
-    """The stored row that `row` replaces; None for a campaign never stored before."""
+    before: Row
+    """The stored row that `row` replaces."""
     links: tuple[str, ...] | None = None
     """None: they stay as they are."""
     problems: tuple[FieldProblem, ...] = ()
-    raw: str = ""
+    raw: bytes = b""
     older: bool = False
 
     @property
     def campaign_id(self) -> str:
-        row = self.row or self.before
-        return "" if row is None else str(row["campaign_id"])
+        return str(self.before["campaign_id"])
 
     @property
     def deleted_at(self) -> datetime | None:
         """Since when the campaign was taken as deleted until now, when it came back."""
-        came_back = self.before is not None and self.row is not None and self.row["deleted_at"] is None
-        return self.before["deleted_at"] if came_back and self.before is not None else None
+        came_back = self.row is not None and self.row["deleted_at"] is None
+        return self.before["deleted_at"] if came_back else None
 
 
 def digest63(*parts: str) -> int:
@@ -127,20 +145,35 @@ def digest63(*parts: str) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
+@lru_cache(maxsize=65_536)
 def contact_list_id(account_id: str, name: str) -> int:
-    """The key of `contact_lists`."""
+    """The key of `contact_lists`. Remembered: campaigns share lists."""
     return digest63(account_id, name)
 
 
 def storable(text: str) -> str:
     """The text with NUL and lone surrogates, which no database takes, shown as JSON escapes."""
-    if "\x00" not in text and text.isascii():
+    if "\x00" not in text and (text.isascii() or _encodes(text)):
         return text
     shown = text.replace("\x00", "\\u0000")
     return shown.encode("utf-8", "backslashreplace").decode()
 
 
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def stored_text(raw: bytes) -> str:
+    """A record's text as `raw` holds it."""
+    return storable(raw.decode("utf-8", "surrogatepass"))
+
+
 def is_usable(campaign_id: str) -> bool:
+    """Whether both databases take it as a key."""
     return 0 < len(campaign_id) <= LONGEST_ID and storable(campaign_id) == campaign_id
 
 
@@ -154,41 +187,34 @@ def once(campaigns: Iterable[Campaign]) -> tuple[Campaign, ...]:
 
 
 def sort(
-    campaigns: Sequence[Campaign], glimpses: Mapping[str, Glimpse], moment: Moment, app_rank: Mapping[str, int]
+    campaigns: Sequence[Campaign],
+    looked: Mapping[str, Glimpse | None],
+    moment: Moment,
+    app_rank: Mapping[str, int],
 ) -> Sorted:
-    """What the first look settles. `campaigns` as `once` gives them."""
+    """What the first look settles. `campaigns` as `once` gives them; those that `looked` does not name are plainly
+    stored as they came, of those that it knows no row of none is stored."""
     new: list[Campaign] = []
     compare: list[Campaign] = []
     refused: list[tuple[Campaign, Refusal]] = []
-    same = 0
     for campaign in campaigns:
-        glimpse = glimpses.get(campaign.campaign_id)
-        if (refusal := _refusal(campaign, glimpse, moment.scope)) is not None:
-            refused.append((campaign, refusal))
-        elif glimpse is None:
+        if campaign.campaign_id not in looked:
+            if not is_usable(campaign.campaign_id):
+                refused.append((campaign, Refusal.UNUSABLE_ID))
+        elif (glimpse := looked[campaign.campaign_id]) is None:
             new.append(campaign)
-        elif _is_same(campaign, glimpse, moment, app_rank):
-            same += 1
-        else:
+        elif (refusal := _refusal(glimpse, moment.scope)) is not None:
+            refused.append((campaign, refusal))
+        elif glimpse.app_id == moment.scope.app_id or _takes_over(glimpse, moment.scope.app_id, app_rank):
             compare.append(campaign)
+    same = len(campaigns) - len(new) - len(compare) - len(refused)
     return Sorted(tuple(new), tuple(compare), same, tuple(refused))
 
 
-def _refusal(campaign: Campaign, glimpse: Glimpse | None, scope: Scope) -> Refusal | None:
-    if not is_usable(campaign.campaign_id):
-        return Refusal.UNUSABLE_ID
-    if glimpse is None:
-        return None
+def _refusal(glimpse: Glimpse, scope: Scope) -> Refusal | None:
     if glimpse.account_id != scope.account_id:
         return Refusal.FOREIGN
     return Refusal.OTHER_CHANNEL if glimpse.channel != scope.channel.value else None
-
-
-def _is_same(campaign: Campaign, glimpse: Glimpse, moment: Moment, app_rank: Mapping[str, int]) -> bool:
-    if glimpse.app_id != moment.scope.app_id:
-        return not _takes_over(glimpse, moment.scope.app_id, app_rank)
-    untouched = not glimpse.marked and glimpse.older_run_id is None
-    return untouched and glimpse.content_hash == campaign.content_hash and not moment.rewrite
 
 
 def _takes_over(glimpse: Glimpse, app_id: str, app_rank: Mapping[str, int]) -> bool:
@@ -197,11 +223,11 @@ def _takes_over(glimpse: Glimpse, app_id: str, app_rank: Mapping[str, int]) -> b
     return glimpse.marked or app_rank.get(app_id, last) < app_rank.get(glimpse.app_id, last)
 
 
-def seen_again(ids: Iterable[str], glimpses: Mapping[str, Glimpse], scope: Scope) -> tuple[str, ...]:
-    """Of campaigns whose record came and could not be stored, those of the scope that carry a mark, in id order."""
+def is_marked(stored: Row, scope: Scope) -> bool:
+    """Whether the row is one of the scope's that are missing or deleted."""
     own = (scope.account_id, scope.app_id, scope.channel.value)
-    found = ((one, glimpses[one]) for one in sorted(ids) if one in glimpses)
-    return tuple(one for one, it in found if it.marked and (it.account_id, it.app_id, it.channel) == own)
+    marked = stored["deleted_at"] is not None or stored["missing_since"] is not None
+    return marked and (stored["account_id"], stored["app_id"], stored["channel"]) == own
 
 
 # -- second look ------------------------------------------------------------------------------------------------------
@@ -209,7 +235,7 @@ def seen_again(ids: Iterable[str], glimpses: Mapping[str, Glimpse], scope: Scope
 
 def _names(contact_lists: Iterable[str]) -> str:
     """Names hold any separator: a JSON array is the only safe list. Ordered by code point, as both databases' bytes."""
-    return json.dumps(sorted(contact_lists), ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(sorted(contact_lists)).decode()
 
 
 def later(seen_at: datetime, known: datetime) -> datetime:
@@ -217,27 +243,22 @@ def later(seen_at: datetime, known: datetime) -> datetime:
     return max(seen_at, known + TICK)
 
 
-def insertion(campaign: Campaign, moment: Moment) -> Change:
-    """The row of a campaign never stored before."""
-    stamps = ("first_seen_at", "valid_from", "counted_at", "last_changed_at")
-    row = {
-        "campaign_id": campaign.campaign_id,
-        "contact_list_names": _names(()),
-        **content(campaign, moment.scope),
-        **dict.fromkeys(stamps, moment.seen_at),
-        "last_run_id": moment.run_id,
-        "missing_since": None,
-        "deleted_at": None,
-        "older_run_id": None,
-    }
-    return Change(
-        Outcome.INSERTED,
-        row,
-        moment.seen_at,
-        links=campaign.contact_lists or (),
-        problems=campaign.problems,
-        raw=campaign.raw,
-    )
+def insertions(new: Iterable[Campaign], moment: Moment) -> list[tuple[Any, ...]]:
+    """The rows of campaigns never stored before, their values in the order of INSERTED."""
+    owner = (moment.scope.account_id, moment.scope.app_id, moment.scope.channel.value)
+    stamps = (*[moment.seen_at] * 4, moment.run_id)
+    return [
+        (
+            one.campaign_id,
+            *owner,
+            *_typed(one),
+            stored_text(one.raw),
+            one.content_hash,
+            _names(one.contact_lists or ()),
+            *stamps,
+        )
+        for one in new
+    ]
 
 
 def without_text(stored: Row, withhold: Withhold | None) -> Row:
@@ -253,7 +274,7 @@ def change(found: Row, campaign: Campaign, moment: Moment) -> Change:
     """What a campaign read again changes in its stored row."""
     stored = without_text(found, moment.withhold)
     moved = stored["app_id"] != moment.scope.app_id
-    equal = stored["content_hash"] == campaign.content_hash or same_json(stored["raw"], campaign.raw)
+    equal = stored["content_hash"] == campaign.content_hash or same_json(stored["raw"], stored_text(campaign.raw))
     if not equal and _refuse_as_older(stored, campaign, moment):
         return _keep(found, campaign, moment, moved=moved)
     row = {**stored, "missing_since": None, "deleted_at": None, "older_run_id": None, "app_id": moment.scope.app_id}
@@ -311,7 +332,7 @@ def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
         "app_id": scope.app_id,
         "channel": scope.channel.value,
         **{name: getattr(campaign, name) for name in _TYPED},
-        "raw": storable(campaign.raw),
+        "raw": stored_text(campaign.raw),
         "content_hash": campaign.content_hash,
     }
 
