@@ -100,6 +100,11 @@ def test_ordinary_nights(tmp_path: Path, capsys: pytest.CaptureFixture[str], emp
         assert found(printed) == []
         assert secret not in printed
         assert set(found(told(kore_etl, "explain", "cd-odd"))) <= {DESCRIPTION}
+        page = tmp_path / "page.html"
+        assert found(told(kore_etl, "report", "--out", str(page))) == []
+        assert found(page.read_text()) == []
+        assert secret not in page.read_text()
+        assert LIST in page.read_text()
         kept = "".join(line for lines in everything(empty_url).values() for line in lines)
         assert secret not in kept
         assert not TOKEN.findall(kept)
@@ -313,6 +318,7 @@ def test_the_database_password(
     (tmp_path / "password").write_text(PASSWORD + "\n")
     ways = ("kore:{0}@127.0.0.1:{1}/{2}", "kore@127.0.0.1:{1}/{2}?password={0}", "kore@127.0.0.1:{1}/{2}")
     port, name = re.findall(r":(\d+)/(\w+)", postgres_url)[0]
+    page = tmp_path / "page.html"
     monkeypatch.setenv("KORE_ETL_WAREHOUSE__PASSWORD_FILE", str(tmp_path / "password"))
     with planted(tmp_path, capsys, postgres_url) as (_, kore_etl):
         for way in ways:
@@ -320,6 +326,8 @@ def test_the_database_password(
                 url = "postgresql://" + way.format(PASSWORD, number, name)
                 monkeypatch.setenv("KORE_ETL_WAREHOUSE__URL", url)
                 assert found(told(kore_etl, "status") + kore_etl("sync")[2] + kore_etl("check")[1]) == []
+                kore_etl("report", "--out", str(page))
+                assert found(page.read_text() if page.exists() else "") == []
                 settings = cli_config.load(Output(config=kore_etl.config), "source")
                 assert found(f"{settings!r} {settings} {settings.resolved_accounts()}") == []
                 assert found(settings.model_dump_json()) == []

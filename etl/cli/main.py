@@ -32,6 +32,7 @@ VERBS = {
     "replay": ("etl.cli.replay", "Rebuild typed columns from the stored JSON, without a request."),
     "dbt-init": ("etl.cli.dbt_init", "Write out a dbt package over the warehouse."),
     "ops-init": ("etl.cli.ops_init", "Write out alert rules, a systemd timer, a Kubernetes CronJob."),
+    "report": ("etl.cli.report", "Write one HTML page: freshness, coverage, figures."),
     "sandbox": ("etl.cli.sandbox", "Serve the documented API on this machine, with made-up data."),
 }
 """Verb -> (module, the line in `--help`). Each module has a click command named `command`."""

@@ -6,7 +6,6 @@ import json
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -15,11 +14,8 @@ from typing import Any, TextIO
 
 import click
 
+from etl.harmless import clean as clean  # the verbs have it from here
 from etl.model import Interval, Scope
-
-_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"  # harmless, and parts of many an emoji and name
-
 
 SHORTEST = 8
 """Cells that are left of a column that is cut short."""
@@ -167,15 +163,6 @@ def _turned(rows: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
 
 def _longest_word(cells: Sequence[str]) -> int:
     return min(max((len(word) for cell in cells for word in cell.split()), default=0), 24)
-
-
-def clean(text: str) -> str:
-    """The text with everything that could steer a terminal (escapes, bidi marks, newlines) shown as an escape."""
-    return "".join(c.encode("unicode_escape").decode() if _steers(c) else c for c in text)
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in _UNSAFE and character not in _JOINERS
 
 
 def when(instant: datetime | None) -> str:

@@ -37,7 +37,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     output = output.answering()
     settings = config.load(output, "warehouse")
     stored, runs, standings = read(settings, query, empty=((), (), {}))
-    lines = _chosen(settings, stored, accounts, channel)
+    lines = chosen(settings, stored, accounts, channel)
     output.document(
         {
             "exit_code": 0,
@@ -56,7 +56,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     return 0
 
 
-def _chosen(
+def chosen(
     settings: Settings, stored: Sequence[ScopeFreshness], account_ids: Sequence[str], channel: str | None
 ) -> list[ScopeFreshness]:
     """What was read and what is configured and was not, narrowed by the options. Raises ConfigError."""

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import WarehouseError
+from etl.figures import Asked, Calendar, Figures
 from etl.model import (
     Campaign,
     Decode,
@@ -36,7 +37,9 @@ from etl.warehouse import (
     absence,
     address,
     again,
+    calendar,
     compare,
+    figures,
     holder,
     killed,
     ledger,
@@ -380,6 +383,16 @@ class Warehouse:
         """What waits in quarantine, latest first."""
         async with self._database.read() as connection:
             return await reading.waiting_rejects(connection, limit)
+
+    async def figures(self, asked: Asked) -> Figures:
+        """What a report shows beside freshness and calendars."""
+        async with self._database.read() as connection:
+            return await figures.figures(connection, asked)
+
+    async def calendars(self, scopes: Sequence[Scope], asked: Asked) -> tuple[Calendar, ...]:
+        """Each scope day by day."""
+        async with self._database.read() as connection:
+            return tuple([await calendar.calendar(connection, scope, asked) for scope in scopes])
 
     async def acknowledge_rejects(self, rejected_ids: Sequence[int]) -> int:
         """Silence these records; returns how many were not silenced before."""
