@@ -26,7 +26,7 @@ from __future__ import annotations
 
 
 class KoreEtlError(Exception):
-    """Everything this program raises on purpose. `remedy` is the end of its message that says what to do; may be empty."""
+    """Everything this program raises on purpose. `remedy`: the end of its message that says what to do, or empty."""
 
     def __init__(self, message: str, *, remedy: str = "") -> None:
         super().__init__(message)

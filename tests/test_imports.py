@@ -24,6 +24,7 @@ MAY = {
     "sections": {"errors", "model"},
     "complaints": {"errors", "model"},
     "example": set(),
+    "shapes": set(),
     "extract": {"errors", "model", "slices", "extract"},
     "warehouse": {"errors", "model", "intervals", "warehouse"},
     "census": {"model"},

@@ -46,6 +46,29 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Mark:
+    """A sign before a line, and its word where a terminal has no such character."""
+
+    sign: str
+    plain: str
+    colour: str
+
+    def on(self, stream: TextIO) -> str:
+        """The sign, as far as this stream can show it."""
+        try:
+            self.sign.encode(stream.encoding or "ascii")
+        except (LookupError, UnicodeEncodeError):
+            return self.plain
+        return self.sign
+
+
+GOOD, BAD, ODD = Mark("✓", "ok  ", "green"), Mark("✗", "FAIL", "red"), Mark("!", "!   ", "yellow")
+ARROW = Mark("→", "->", "")
+NOTE = "    "
+"""Before what stands below a marked line."""
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """The global options, and everything that is printed under them."""
 
@@ -74,13 +97,25 @@ class Output:
         """A line that must be seen even under --quiet, on stderr."""
         click.echo(folded(text, _columns(sys.stderr)), err=True)
 
-    def item(self, word: str, colour: str, text: str, *, loud: bool = False) -> None:
-        """A line of a list behind a coloured word; a `loud` one is seen even under --quiet, on stderr."""
-        if self.as_json or (self.quiet and not loud):
+    def step(
+        self, mark: Mark, what: str, room: int, result: str, *, seconds: float = 0.0, notes: Sequence[str] = ()
+    ) -> None:
+        """A line behind a mark: what was tried, in `room` cells, how long it took, and what came of it, beside it where
+        that fits; notes below. A bad one is seen even under --quiet, on stderr."""
+        if self.as_json or (self.quiet and mark is not BAD):
             return
-        room = _columns(sys.stderr if self.quiet else sys.stdout)
-        body = folded(text, room and room - len(word) - 2).replace("\n", "\n" + " " * (len(word) + 2))
-        click.echo(f"{click.style(word, fg=colour)}  {body}", err=self.quiet)
+        stream = sys.stderr if self.quiet else sys.stdout
+        width = _columns(stream)
+        sign, took = mark.on(stream), f"{seconds:.1f} s" if seconds else ""
+        head = f"{click.style(sign, fg=mark.colour)} {padded(what, room)} {took:>6}  "
+        beside = " " * (len(sign) + room + 10)
+        if width is None or len(beside) + len(result) <= width or mark is GOOD:
+            lines = [head + _hanging(result, width, beside)]
+        else:
+            lines = [head.rstrip(), NOTE + _hanging(result, width, NOTE)]
+        arrow = ARROW.on(stream)
+        lines += [f"{NOTE}{arrow} {_hanging(note, width, NOTE + ' ' * (len(arrow) + 1))}" for note in notes]
+        click.echo("\n".join(lines), err=self.quiet)
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """A table that fits the terminal, elsewhere as wide as it is; text from outside made harmless."""
@@ -131,6 +166,11 @@ def folded(text: str, room: int | None) -> str:
     return "\n".join(lines)
 
 
+def _hanging(text: str, width: int | None, indent: str) -> str:
+    """Folded to what `indent` leaves of a line, and every line but the first behind it."""
+    return folded(text, width and max(width - len(indent), 30)).replace("\n", "\n" + indent)
+
+
 def fit(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int | None
 ) -> tuple[list[tuple[Column, int]], list[list[str]]]:
@@ -162,6 +202,14 @@ def _turned(rows: Sequence[Sequence[str]], columns: int) -> list[list[str]]:
 
 def _longest_word(cells: Sequence[str]) -> int:
     return min(max((len(word) for cell in cells for word in cell.split()), default=0), 24)
+
+
+def padded(text: str, room: int) -> str:
+    """The text made harmless, in exactly `room` cells."""
+    from rich.cells import set_cell_size
+
+    cleaned = clean(text)
+    return set_cell_size(cleaned, room) if len(cleaned) <= room else set_cell_size(cleaned, room - 1) + "…"
 
 
 def clean(text: str) -> str:

@@ -32,7 +32,7 @@ _TOKEN = re.compile(r"\bjwt\b|\bjti\b|invalid sdk credentials|permission denied|
 _ENCRYPTED_TOKEN = re.compile(r"\bjwe\b|encrypted (jwt|token)|token (must|should) be encrypted", re.IGNORECASE)
 _TOKEN_CODES = (401, 4002)
 _AGAIN = (408, 425)
-_ELSEWHERE = "Check host, path and app_id."
+ELSEWHERE = "Check host, path and app_id."
 _MOVED = "Set host and path to where the API really is."
 
 
@@ -85,9 +85,7 @@ def error(answer: Answer, *, now: datetime, where: str) -> SourceError:
     if status == 403:
         return AccountRefused(f"Kore.ai denies access to {where} ({quote}). {refusals.SCOPE}", remedy=refusals.SCOPE)
     if status == 404:
-        return AccountUnavailable(
-            f"There is no campaign listing for {where} ({quote}). {_ELSEWHERE}", remedy=_ELSEWHERE
-        )
+        return AccountUnavailable(f"There is no campaign listing for {where} ({quote}). {ELSEWHERE}", remedy=ELSEWHERE)
     if 300 <= status < 400:
         return AccountUnavailable(
             f"The host redirects {where} elsewhere ({quote}), which is not followed because the token would go along. "

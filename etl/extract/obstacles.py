@@ -10,7 +10,7 @@ import ssl
 
 import aiohttp
 
-_EXPIRED, _NOT_YET, _OTHER_NAME = 10, 9, 62
+_EXPIRED, _NOT_YET, _OTHER_NAME, _OTHER_ADDRESS = 10, 9, 62, 64
 """OpenSSL's X509_V_ERR numbers."""
 
 _PROXY = "check HTTPS_PROXY, HTTP_PROXY and NO_PROXY in the environment, or ask who runs the proxy."
@@ -59,7 +59,7 @@ def _certificate(error: Exception) -> tuple[str, str]:
         return type(error).__name__, ""
     if error.verify_code in (_EXPIRED, _NOT_YET):
         remedy = "Check this machine's clock; if it is right, whoever runs that host must renew the certificate."
-    elif error.verify_code == _OTHER_NAME:
+    elif error.verify_code in (_OTHER_NAME, _OTHER_ADDRESS):
         remedy = "Check the spelling of [api] host; if it is right, something else answers in its place."
     else:
         remedy = "If a proxy or your company signed it, name that authority with [api] ca_file."

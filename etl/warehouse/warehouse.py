@@ -43,6 +43,7 @@ from etl.warehouse import (
     migrate,
     reading,
     rejects,
+    rights,
     standing,
 )
 from etl.warehouse.again import Decode, Wants
@@ -122,6 +123,15 @@ class Warehouse:
         """How the database's schema relates to this program's. Creates nothing, not even a file."""
         state, _ = await migrate.look(self._database)
         return state
+
+    async def require_rights(self) -> None:
+        """Raise WarehouseError where the database's role may not do what the next run does."""
+        address = self._database.address
+        if address.schema is None:
+            return
+        is_empty = await self.schema_state() is SchemaState.EMPTY
+        async with self._database.read() as connection:
+            await rights.require(connection, address.schema, address.shown, is_empty=is_empty)
 
     async def migrate(self) -> MigrationResult:
         """Bring the schema and the views up to date. Raises SchemaMismatch where that cannot be."""
