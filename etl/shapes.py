@@ -5,16 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-ACCOUNT_ID = "24 hexadecimal digits"
-APP_ID = "st- and an id (App Settings > General Settings, also called iid or bot id)"
-CLIENT_ID = "cs- and an id"
-
 _ACCOUNT = re.compile(r"[0-9a-f]{24}", re.IGNORECASE)
 
 
 def odd_account_id(text: str) -> str | None:
     """A sentence where this does not look like an account's id."""
-    return None if _ACCOUNT.fullmatch(text) else f"An account's id is usually {ACCOUNT_ID}; {_swapped(text)}"
+    return None if _ACCOUNT.fullmatch(text) else f"An account's id is usually 24 hexadecimal digits; {_swapped(text)}"
 
 
 def odd_app_id(text: str) -> str | None:

@@ -5,18 +5,36 @@ from __future__ import annotations
 import fcntl
 import os
 import pty
+import select
+import signal
 import struct
 import subprocess
 import sys
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+
+CTRL_C = "\x03"
 
 
 def on_terminal(
     arguments: list[str], folder: Path, *, columns: int = 80, environment: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
     """Exit code and everything that was drawn, control sequences included."""
+    return talked(arguments, folder, [], columns=columns, environment=environment)
+
+
+def talked(
+    arguments: list[str],
+    folder: Path,
+    dialogue: Sequence[tuple[str, str]],
+    *,
+    columns: int = 80,
+    environment: Mapping[str, str] | None = None,
+) -> tuple[int, str]:
+    """The same with a person: each answer is typed once its question has been drawn after the one before. The last one
+    may end in CTRL_C, which comes as the signal: this terminal is nobody's controlling one."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("KORE_ETL_", "COLUMNS", "LINES"))}
@@ -29,14 +47,28 @@ def on_terminal(
         env=kept | {"TERM": "xterm-256color"} | dict(environment or {}),
     )
     os.close(theirs)
-    drawn = b""
-    while chunk := _read(ours):
+    drawn, answered, left = b"", 0, list(dialogue)
+    while chunk := _read(ours, process):
         drawn += chunk
+        if left and (place := drawn.find(left[0][0].encode(), answered)) >= 0:
+            answered = place + 1
+            answer = left.pop(0)[1]
+            os.write(ours, answer.removesuffix(CTRL_C).encode())
+            if answer.endswith(CTRL_C):
+                process.send_signal(signal.SIGINT)
     os.close(ours)
-    return process.wait(30), drawn.decode()
+    assert not left, f"never asked: {left[0][0]!r} in {drawn.decode()}"
+    return process.wait(60), drawn.decode()
 
 
-def _read(terminal: int) -> bytes:
+PATIENCE_SECONDS = 60.0
+
+
+def _read(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
+    """What comes next; nothing at the end, or when nothing came for so long that it must be waiting for someone."""
+    if not select.select([terminal], [], [], PATIENCE_SECONDS)[0]:
+        process.kill()
+        return b""
     try:
         return os.read(terminal, 65536)
     except OSError:  # how Linux says that the last writer is gone

@@ -107,19 +107,12 @@ async def examine(settings: Settings, listings: Listings, show: Callable[[Step],
     """The warehouse, then the accounts; each step is shown as it ends. Keeps what was observed of the servers."""
     from etl import bootstrap
 
-    profiles: dict[Scope, Profile] = {}
-
-    async def warehouse() -> str:
-        async with bootstrap.warehouse(settings) as store:
-            said = await _schema(store, bootstrap.address(settings))
-        scopes = [scope for some in listings.values() for scope in some]
-        profiles.update({state.scope: state.profile for state in await bootstrap.scope_states(settings, scopes)})
-        return said
-
-    steps = [await attempt("warehouse", None, warehouse)]
+    steps = [await warehouse(settings)]
     show(steps[0])
+    scopes = [scope for some in listings.values() for scope in some] if steps[0].ok else []
+    profiles = {state.scope: state.profile for state in await bootstrap.scope_states(settings, scopes)}
     before = dict(profiles)
-    async with aclosing(_accounts(settings, listings, profiles)) as found:
+    async with aclosing(accounts(settings, listings, profiles)) as found:
         async for step in found:
             steps.append(step)
             show(step)
@@ -149,6 +142,17 @@ async def attempt(what: str, account_id: str | None, action: Callable[[], Awaita
 
 
 # -- the warehouse ----------------------------------------------------------------------------------------------------
+
+
+async def warehouse(settings: Settings) -> Step:
+    """Whether the database opens, has our schema or room for it, and lets this role write."""
+    from etl import bootstrap
+
+    async def opened() -> str:
+        async with bootstrap.warehouse(settings) as store:
+            return await _schema(store, bootstrap.address(settings))
+
+    return await attempt("warehouse", None, opened)
 
 
 async def _schema(store: Warehouse, address: Address) -> str:
@@ -199,7 +203,23 @@ async def _keep(settings: Settings, before: Mapping[Scope, Profile], after: Mapp
 # -- the accounts -----------------------------------------------------------------------------------------------------
 
 
-async def _accounts(
+async def reach(host: str) -> Step:
+    """Whether anything answers HTTP at this host (with scheme): DNS, proxy, connection, TLS. No token is sent."""
+    from urllib.parse import urlsplit
+
+    from etl.extract import attempt as http
+    from etl.extract.wire import is_loopback
+
+    async def answered() -> str:
+        outside = not is_loopback(urlsplit(host).hostname or "")
+        async with http.open_session(max_in_flight=1, trust_env=outside) as session:
+            await http.post(session, f"{host}/", headers={}, body=b"{}", timeout_seconds=10, max_body_bytes=2**24)
+        return "answers"
+
+    return await attempt(host, None, answered)
+
+
+async def accounts(
     settings: Settings, listings: Listings, profiles: dict[Scope, Profile]
 ) -> AsyncGenerator[Step, None]:
     """The accounts side by side; their steps in the configured order."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -107,15 +108,23 @@ class Output:
         stream = sys.stderr if self.quiet else sys.stdout
         width = _columns(stream)
         sign, took = mark.on(stream), f"{seconds:.1f} s" if seconds else ""
-        head = f"{click.style(sign, fg=mark.colour)} {padded(what, room)} {took:>6}  "
+        head = f"{styled(sign, fg=mark.colour)} {padded(what, room)} {took:>6}  "
         beside = " " * (len(sign) + room + 10)
-        if width is None or len(beside) + len(result) <= width or mark is GOOD:
+        if not what:
+            lines = [f"{styled(sign, fg=mark.colour)} {_hanging(result, width, ' ' * (len(sign) + 1))}"]
+        elif width is None or len(beside) + len(result) <= width or mark is GOOD:
             lines = [head + _hanging(result, width, beside)]
         else:
             lines = [head.rstrip(), NOTE + _hanging(result, width, NOTE)]
         arrow = ARROW.on(stream)
         lines += [f"{NOTE}{arrow} {_hanging(note, width, NOTE + ' ' * (len(arrow) + 1))}" for note in notes]
         click.echo("\n".join(lines), err=self.quiet)
+
+    def fact(self, label: str, text: str) -> None:
+        """A line of facts below a marked one: what it is about, and beside it what is so."""
+        if not (self.as_json or self.quiet):
+            indent = " " * 14
+            click.echo(f"  {styled(f'{label:10}', dim=True)}  {_hanging(text, _columns(sys.stdout), indent)}")
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """A table that fits the terminal, elsewhere as wide as it is; text from outside made harmless."""
@@ -204,6 +213,11 @@ def _longest_word(cells: Sequence[str]) -> int:
     return min(max((len(word) for cell in cells for word in cell.split()), default=0), 24)
 
 
+def styled(text: str, **style: Any) -> str:
+    """The text in a style of click's, unless NO_COLOR is set; where the stream is no terminal click takes it off."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
+
+
 def padded(text: str, room: int) -> str:
     """The text made harmless, in exactly `room` cells."""
     from rich.cells import set_cell_size
@@ -224,6 +238,21 @@ def _steers(character: str) -> bool:
 def when(instant: datetime | None) -> str:
     """An instant in UTC, as windows are cut, to the minute; a heading or the sentence around it says so."""
     return "never" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def here(instant: datetime | None) -> str:
+    """An instant in this machine's zone as it is now (`zone`), to the minute: one zone for a whole screen."""
+    return "never" if instant is None else instant.astimezone(_here()).strftime("%Y-%m-%d %H:%M")
+
+
+def zone() -> str:
+    """What this machine's zone is called now, such as CET, or UTC-03:00 where it has no name."""
+    name = _here().tzname(None) or "UTC"
+    return name if name[:1].isalpha() else f"UTC{name[:3]}:{name[3:] or '00'}"
+
+
+def _here() -> tzinfo:
+    return datetime.now(UTC).astimezone().tzinfo or UTC
 
 
 def ago(age: timedelta) -> str:
