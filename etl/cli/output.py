@@ -64,7 +64,7 @@ class Mark:
 
 
 GOOD, BAD, ODD = Mark("✓", "ok  ", "green"), Mark("✗", "FAIL", "red"), Mark("!", "!   ", "yellow")
-ARROW = Mark("→", "->", "")
+ARROW = Mark("→", "->", "cyan")
 NOTE = "    "
 """Before what stands below a marked line."""
 
@@ -262,6 +262,14 @@ def ago(age: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def ago_words(seconds: float) -> str:
+    """A length of time that is still to come, to the minute where it is long: "1 h 05 min", "12 min", "40 s"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def number(count: float | None) -> str:

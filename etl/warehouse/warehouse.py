@@ -42,6 +42,7 @@ from etl.warehouse import (
     loader,
     migrate,
     reading,
+    recent,
     rejects,
     rights,
     standing,
@@ -54,6 +55,7 @@ from etl.warehouse.lease import Lease, Sleep, fence, held
 from etl.warehouse.life import Life
 from etl.warehouse.migrate import MigrationResult, SchemaState
 from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, ScopeFreshness
+from etl.warehouse.recent import Changes
 from etl.warehouse.rows import Withhold
 from etl.warehouse.schema import source_profiles
 from etl.warehouse.standing import Standing
@@ -327,10 +329,15 @@ class Warehouse:
         async with self._database.read() as connection:
             return await reading.freshness(connection)
 
-    async def standings(self) -> Mapping[Scope, Standing]:
-        """What each scope's copy rests on, and what is in doubt."""
+    async def standings(self, account_ids: Sequence[str] | None = None) -> Mapping[Scope, Standing]:
+        """What each scope's copy rests on, and what is in doubt; of these accounts, if any are named."""
         async with self._database.read() as connection:
-            return await standing.standings(connection)
+            return await standing.standings(connection, account_ids)
+
+    async def changes(self, since: datetime) -> Mapping[Scope, Changes]:
+        """What was written since then, and what is gone."""
+        async with self._database.read() as connection:
+            return await recent.changes(connection, since)
 
     async def gaps(self) -> tuple[Gap, ...]:
         """What no read has proven, per scope in time order."""

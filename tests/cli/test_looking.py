@@ -89,12 +89,14 @@ def test_a_missing_file_is_told(verb: str, empty_folder: Path, capsys: pytest.Ca
 def test_status_shows_the_warehouse_and_accounts_never_read(
     empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row per configured channel that says never; the address, the missing file."""
+    """The verdict first, a row per configured channel that says never; the address, the missing file, what to do."""
     (empty_folder / "config.toml").write_text(ACCOUNT)
     assert run(["--quiet", "status"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Warehouse: sqlite:///campaigns.db\n")
-    assert [line.split()[3] for line in out.splitlines() if line.startswith("EMEA")] == ["never", "never"]
+    assert out.startswith("✗ Not fresh and complete: of 2 listings 2 never read.\n")
+    assert "  Warehouse   sqlite:///campaigns.db\n" in out
+    assert out.count("never read  never") == 2
+    assert "→ `kore-etl sync` reads what was never read" in out
     assert "does not exist" in out
 
 
