@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,6 +18,7 @@ from etl import census, keep
 from etl.errors import AccountFailed, AccountRefused, LeaseError, LeaseHeld
 from etl.model import (
     HINTS,
+    AccountDone,
     AccountEnd,
     AccountOutcome,
     Census,
@@ -124,6 +125,8 @@ class Order:
     wait_seconds: float = 0
     rewrite: bool = False
     accept_deletions: bool = False
+    price: Callable[[Sequence[Window], ScopeState], int | None] = lambda _windows, _state: None
+    """What a scope's windows will cost in requests, for the progress shown; None = nobody knows yet."""
 
 
 class Account(Generic[L]):
@@ -166,6 +169,8 @@ class Account(Generic[L]):
                 await self._close(lease)
         except LeaseError as error:
             self._stop(AccountEnd.HELD if isinstance(error, LeaseHeld) else AccountEnd.LOST, str(error))
+        finally:
+            self._emit(AccountDone(self._job.account_id))
 
     async def _plan(self) -> None:
         tails: list[Window] = []
@@ -177,7 +182,7 @@ class Account(Generic[L]):
             tails += [window for window in windows if window.reason is Reason.TAIL]
             if any(window.reason in HINTS for window in windows):
                 tally.shown = set()
-            self._emit(Planned(scope, len(windows)))
+            self._emit(Planned(scope, len(windows), self._order.price(windows, state)))
         self._waiting += tails
 
     async def _read_and_store(self, lease: L) -> None:

@@ -14,7 +14,6 @@ import termios
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-
 CTRL_C = "\x03"
 
 

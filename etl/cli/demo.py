@@ -115,7 +115,7 @@ async def _night(output: Output, settings: Settings, stop_code: Callable[[], int
     from etl.cli.running import show_tables
 
     names = config.names(settings)
-    with progress(output, names) as emit:
+    with progress(output, names, settings) as emit:
         outcome = await bootstrap.execute(
             settings,
             bootstrap.sync_order(settings),

@@ -50,7 +50,7 @@ def execute(output: Output, order: Callable[[Settings], Order], account_ids: Seq
     accounts = config.chosen(settings, account_ids, channel)
     names = {scope: account.name for account in accounts for scope in config.scopes(account, channel)}
     try:
-        with progress(output, names) as emit:
+        with progress(output, names, settings) as emit:
             outcome = signals.run(
                 lambda stop_code: bootstrap.execute(
                     settings,

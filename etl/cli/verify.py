@@ -38,7 +38,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
     order = bootstrap.verify_order(settings, wait_seconds=wait)
     differences: tuple[Difference, ...] = ()
     try:
-        with progress(output, names) as emit:
+        with progress(output, names, settings) as emit:
             outcome, differences = signals.run(
                 lambda stop_code: bootstrap.verify(settings, order, listings, emit=emit, stop_code=stop_code)
             )
