@@ -54,6 +54,11 @@ def command(output: Output, folder: Path, accounts: int, campaigns: int) -> int:
 
     Between the nights one campaign is added, one is renamed and one loses its contact lists: the second night finds
     exactly these.
+
+    \b
+    Examples
+      kore-etl demo
+      kore-etl demo --folder /tmp/demo --accounts 10 --campaigns 5000
     """
     from etl.cli import signals
     from etl.cli.sandbox import midnight

@@ -13,7 +13,16 @@ import click
 
 from etl import __version__
 from etl.cli.output import Output
-from etl.errors import AccountRefused, ConfigError, Interrupted, KoreEtlError, LeaseHeld, SourceError, WarehouseError
+from etl.errors import (
+    AccountRefused,
+    ConfigError,
+    Interrupted,
+    KoreEtlError,
+    LeaseError,
+    LeaseHeld,
+    SourceError,
+    WarehouseError,
+)
 
 VERBS = {
     "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite file, two nights. Needs no account."),
@@ -31,9 +40,18 @@ VERBS = {
     "rejects": ("etl.cli.rejects", "Records that could not be stored; `rejects retry`, `rejects ack`."),
     "replay": ("etl.cli.replay", "Rebuild typed columns from the stored JSON, without a request."),
     "dbt-init": ("etl.cli.dbt_init", "Write out a dbt package over the warehouse."),
+    "completion": ("etl.cli.completion", "Print the script that completes verbs in bash, zsh or fish."),
     "sandbox": ("etl.cli.sandbox", "Serve the documented API on this machine, with made-up data."),
 }
 """Verb -> (module, the line in `--help`). Each module has a click command named `command`."""
+
+GROUPS = (
+    ("First minute", ("demo", "init", "check")),
+    ("Every night", ("sync", "plan", "backfill", "migrate")),
+    ("Every morning", ("status", "runs", "gaps", "verify", "explain", "report")),
+    ("Bad day", ("rejects", "replay")),
+)
+"""How `--help` arranges the verbs; those that no group names come last."""
 
 EPILOG = """\b
 Exit codes
@@ -73,8 +91,12 @@ class Verbs(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+        left = dict(VERBS)
+        for title, names in (*GROUPS, ("More", tuple(VERBS))):
+            lines = [(name, left.pop(name)[1]) for name in names if name in left]
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -124,7 +146,7 @@ def run(argv: Sequence[str]) -> int:
         return _fail(2, [_usage(error)], as_json=as_json)
     except KoreEtlError as error:
         problems = list(error.problems) if isinstance(error, ConfigError) else [str(error)]
-        return _fail(exit_code(error), problems, as_json=as_json)
+        return _fail(exit_code(error), problems, as_json=as_json, error=error)
     except Exception as error:  # noqa: BLE001  the last line of defence: a bug must end in a sentence as well
         return _bug(error, as_json=as_json, verbose=bool({"-v", "--verbose"} & set(argv)))
     return result if isinstance(result, int) else 0
@@ -175,11 +197,18 @@ def _usage(error: click.ClickException) -> str:
     return message
 
 
-def _fail(code: int, problems: list[str], *, as_json: bool) -> int:
+def _fail(code: int, problems: list[str], *, as_json: bool, error: KoreEtlError | None = None) -> int:
     if as_json:
         import json
 
         click.echo(json.dumps({"exit_code": code, "errors": problems}))
     for problem in problems:
         Output().complain(f"kore-etl: {problem}")
+    if isinstance(error, SourceError | LeaseError | WarehouseError):
+        from etl.cli import thoughts
+
+        thought = thoughts.of(error)
+        Output().complain(f"Kept: {thought.kept}")
+        if not error.remedy:
+            Output().complain(f"Next: {thought.remedy}")
     return code

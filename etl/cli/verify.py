@@ -24,6 +24,12 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
 
     Exit 1 where something differs, or where a window could not be proven, so that nobody can say. It costs as many
     requests as the first sync. The fields that differ are named, their values are not shown.
+
+    \b
+    Examples
+      kore-etl verify
+      kore-etl verify --account 67777ce93e25326494e9aaaa
+      kore-etl --json verify | jq '.differences[].campaign_id'
     """
     from etl import bootstrap, report
     from etl.cli import config, signals
