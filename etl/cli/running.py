@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from etl import bootstrap, report
 from etl.cli import config, signals
@@ -29,6 +30,9 @@ NOTHING_DUE = {
     Verb.SYNC: "Nothing was due; nothing was read.",
     Verb.BACKFILL: "No gaps in that interval; nothing was read.",
 }
+
+SHOWN = 40
+"""Listings up to which all are in the table; of more, those with a state, and at most so many."""
 
 COLUMNS = (
     Column("Account", cuts=True),
@@ -81,12 +85,11 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
         output.say(f"{NOTHING_DUE[outcome.verb]} Run {outcome.run_id}.")
         return
     broken = {_app(scope) for scope in outcome.scopes if scope.error is not None}
-    rows = [_row(one, names, state(one, outcome.verdict, broken=_app(one) in broken)) for one in outcome.scopes]
-    output.table(COLUMNS, rows)
+    _table(output, [(one, state(one, outcome.verdict, broken=_app(one) in broken)) for one in outcome.scopes], names)
     output.say()
-    for note in _grouped(outcome, names, _notes):
+    for note in _few(_grouped(outcome, names, _notes)):
         output.say(note)
-    for trouble in _grouped(outcome, names, _troubles):
+    for trouble in _few(_grouped(outcome, names, _troubles)):
         output.complain(trouble)
     say = output.complain if outcome.exit_code else output.say
     say(SENTENCES[outcome.verdict])
@@ -96,6 +99,24 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
         f"with {many(totals['requests'], 'request')} in {took}."
     )
     output.say(f"Run {outcome.run_id}.")
+
+
+def _table(output: Output, states: Sequence[tuple[ScopeOutcome, str]], names: Mapping[Scope, str]) -> None:
+    """Every listing; of many those that something is wrong with, and how many there are besides."""
+    shown = states if len(states) <= SHOWN else [pair for pair in states if pair[1]][:SHOWN]
+    if shown:
+        output.table(COLUMNS, [_row(one, names, word) for one, word in shown])
+    if left := len(states) - len(shown):
+        well = sum(not word for _, word in states)
+        more = f"... and {many(left, 'listing')} more" if shown else many(left, "listing")
+        output.say(f"{more}, {number(well)} without trouble.")
+
+
+def _few(sentences: Iterator[str]) -> Iterator[str]:
+    """The first ones, and how many more there are."""
+    yield from islice(sentences, SHOWN)
+    if left := sum(1 for _ in sentences):
+        yield f"... and {number(left)} more such lines; `kore-etl status` and --json have them all."
 
 
 def _grouped(
