@@ -87,7 +87,7 @@ def verdict(listings: Sequence[Listing]) -> tuple[Mark, str]:
         for state in (State.NEVER, State.UNPROVEN, State.STALE)
         if counts[state]
     ]
-    return BAD, f"Not fresh and complete: of {total} {', '.join(told)}."
+    return BAD, f"Not fresh and complete: {', '.join(told)}, of {total}."
 
 
 def last_run(runs: Sequence[RunLine], now: datetime) -> str:

@@ -108,7 +108,7 @@ def _table(output: Output, states: Sequence[tuple[ScopeOutcome, str]], names: Ma
         output.table(COLUMNS, [_row(one, names, word) for one, word in shown])
     if left := len(states) - len(shown):
         well = sum(not word for _, word in states)
-        more = f"... and {many(left, 'listing')} more" if shown else many(left, "listing")
+        more = f"... and {many(left, 'more listing')}" if shown else many(left, "listing")
         output.say(f"{more}, {number(well)} without trouble.")
 
 
@@ -122,14 +122,30 @@ def _few(sentences: Iterator[str]) -> Iterator[str]:
 def _grouped(
     outcome: RunOutcome, names: Mapping[Scope, str], sentences: Callable[[ScopeOutcome], Iterator[str]]
 ) -> Iterator[str]:
-    """Each sentence once per account, with the channels it is about."""
-    channels: dict[tuple[str, str, str], list[str]] = {}
-    for scope in outcome.scopes:
-        for sentence in sentences(scope):
-            key = (scope.scope.account_id, names[scope.scope], sentence)
-            channels.setdefault(key, []).append(scope.scope.channel.value)
-    for (_, name, sentence), about in channels.items():
-        yield f"{clean(name)} ({', '.join(dict.fromkeys(about))}): {clean(sentence)}"
+    """Each sentence once, with the account and channels that it is about; once for all accounts that share it."""
+    alike: dict[str, dict[str, list[tuple[Scope, str]]]] = {}
+    for one in outcome.scopes:
+        for sentence in sentences(one):
+            same = alike.setdefault(_anybodys(sentence, one.scope), {})
+            same.setdefault(one.scope.account_id, []).append((one.scope, sentence))
+    for common, accounts in alike.items():
+        about = [about for spoken in accounts.values() for about in spoken]
+        if len(accounts) > 1:
+            called = list(dict.fromkeys(clean(names[scope]) for scope, _ in about))
+            more = f" and {many(len(called) - NAMED, 'more account')}" if called[NAMED:] else ""
+            yield f"{', '.join(called[:NAMED])}{more}: {clean(common)}"
+        else:
+            channels = ", ".join(dict.fromkeys(scope.channel.value for scope, _ in about))
+            yield f"{clean(names[about[0][0]])} ({channels}): {clean(about[0][1])}"
+
+
+NAMED = 3
+"""Accounts that a sentence about many of them names."""
+
+
+def _anybodys(sentence: str, scope: Scope) -> str:
+    """The sentence without the account and the app that it names."""
+    return sentence.replace(f"account {scope.account_id}, app {scope.app_id} at ", "")
 
 
 def _notes(scope: ScopeOutcome) -> Iterator[str]:

@@ -167,7 +167,7 @@ def _show(output: Output, run: RunDetail, names: Mapping[Scope, str], *, everyth
     left = len(listings) - len(shown if everything else shown[:SHOWN])
     if left:
         well = len(listings) - len(shown)
-        output.say(f"\n... and {many(left, 'listing')} more, {number(well)} of them without trouble; --all shows them.")
+        output.say(f"\n... and {many(left, 'more listing')}, {number(well)} of them without trouble; --all shows them.")
 
 
 def _troubled(windows: Sequence[WindowLine]) -> bool:

@@ -198,7 +198,7 @@ def _show(output: Output, found: Found) -> None:
     if left:
         well = sum(not one.state.needs_somebody for one in left)
         output.say(
-            f"... and {many(len(left), 'listing')} more, {number(well)} of them fresh and complete; --all shows them."
+            f"... and {many(len(left), 'more listing')}, {number(well)} of them fresh and complete; --all shows them."
         )
     for one in found.shown:
         for doubt in found.standings[one.scope].doubts if one.scope in found.standings else ():

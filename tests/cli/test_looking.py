@@ -93,7 +93,7 @@ def test_status_shows_the_warehouse_and_accounts_never_read(
     (empty_folder / "config.toml").write_text(ACCOUNT)
     assert run(["--quiet", "status"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("✗ Not fresh and complete: of 2 listings 2 never read.\n")
+    assert out.startswith("✗ Not fresh and complete: 2 never read, of 2 listings.\n")
     assert "  Warehouse   sqlite:///campaigns.db\n" in out
     assert out.count("never read  never") == 2
     assert "→ `kore-etl sync` reads what was never read" in out

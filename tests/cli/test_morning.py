@@ -67,7 +67,7 @@ def test_the_verdict_counts_what_is_wrong_and_the_worst_come_first() -> None:
     assert morning.worst_first([fine, old, older, unproven]) == [unproven, older, old, fine]
     assert morning.verdict([fine, old, older, unproven]) == (
         BAD,
-        "Not fresh and complete: of 4 listings 1 not proven, 2 stale.",
+        "Not fresh and complete: 1 not proven, 2 stale, of 4 listings.",
     )
     assert morning.verdict([fine])[0] is GOOD
     assert morning.verdict([fine])[1].startswith("Fresh and complete: every campaign created before 2026-03-07 ")
