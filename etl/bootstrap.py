@@ -16,6 +16,7 @@ from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import Budget, RetryPolicy
+from etl.extract.room import Room
 from etl.extract.source import AccountSource, Api
 from etl.model import (
     BEGINNING,
@@ -78,6 +79,7 @@ async def sources(
     apps of one account its pace."""
     in_flight = asyncio.Semaphore(settings.api.max_in_flight)
     budget = Budget(emit)
+    room = Room(max(settings.sync.max_rows_held, settings.sync.max_window_rows))
     paces: dict[tuple[str, str], Pace] = {}
     # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
     outside = not all(wire.is_loopback(urlsplit(account.host).hostname or "") for account in accounts)
@@ -97,6 +99,7 @@ async def sources(
                 budget=budget,
                 session=session,
                 in_flight=in_flight,
+                room=room,
                 decode=decode(settings),
                 clock=utc_now,
                 sleep=asyncio.sleep,

@@ -12,6 +12,8 @@ from dataclasses import asdict, replace
 
 from etl.model import Campaign, Keep, Rejected, Sweep
 
+EVERYTHING = Keep()
+
 
 def wants(keep: Keep, campaign: Campaign) -> bool:
     """Whether each list given names the campaign's value, or the campaign has none. Spelling counts, case included."""
@@ -25,7 +27,9 @@ def wants(keep: Keep, campaign: Campaign) -> bool:
 
 def kept(keep: Keep, sweep: Sweep) -> Sweep:
     """The sweep without the campaigns that are left out: their ids are in `unwanted`. Its counts stay as they were."""
-    unwanted = {one.campaign_id for one in sweep.records if isinstance(one, Campaign) and not wants(keep, one)}
+    if keep == EVERYTHING:
+        return sweep
+    unwanted = {one.campaign_id for one in sweep.records if not isinstance(one, Rejected) and not wants(keep, one)}
     records = (one for one in sweep.records if isinstance(one, Rejected) or one.campaign_id not in unwanted)
     return replace(sweep, records=tuple(records), unwanted=frozenset(unwanted))
 

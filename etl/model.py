@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 
+import msgspec
+
 from etl.errors import AccountFailed, WindowFailed
 
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
@@ -138,8 +140,7 @@ class FieldProblem:
     problem: str
 
 
-@dataclass(frozen=True, slots=True)
-class Campaign:
+class Campaign(msgspec.Struct, frozen=True, gc=False):
     """One campaign, typed. `raw` is the record's JSON text exactly as it came; `content_hash` is a digest of it.
 
     `contact_lists` is None where the source did not say (missing or unreadable): stored links are then kept.

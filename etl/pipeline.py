@@ -14,7 +14,7 @@ from etl.model import Emit, RunOutcome, Verdict
 from etl.turn import Account, Job, Order, Warehouse
 
 ACCOUNTS_AT_ONCE = 16
-"""How many accounts are under way together: each holds at most two windows' rows in memory."""
+"""How many accounts are under way together; `max_rows_held` bounds the rows that they hold."""
 
 L = TypeVar("L")
 

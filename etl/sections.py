@@ -222,6 +222,7 @@ class Sync(_Section):
     lookback_days: Whole = Field(30, ge=0, le=36_500, description="a whole number of days, 0 or more")
     settle_minutes: Whole = Field(10, ge=0, le=100_000, description="a whole number of minutes, 0 or more")
     max_window_rows: Whole = Field(5000, ge=1, description="a whole number of rows, 1 or more")
+    max_rows_held: Whole = Field(10_000, ge=1, description="a whole number of rows, 1 or more")
     full_sweep_rows: Whole = Field(5000, ge=0, description="a whole number of rows, 0 or more")
     resweep_days: Whole = Field(28, ge=1, le=36_500, description="a whole number of days, 1 or more")
     lease_seconds: Whole = Field(90, ge=5, le=86_400, description="a whole number of seconds, 5 or more")

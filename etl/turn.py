@@ -1,20 +1,21 @@
 """One account's turn in a run: lease, plan, read, store, and what came of it.
 
-It knows the two rooms only as the Protocols below. Windows are read one after the other, the next one while the last is
-stored. All open tails come last: under a filter on `updatedAt` a row can move from a window not yet read into the tail.
+It knows the two rooms only as the Protocols below. Some windows are read abreast (`etl.abreast`), and each is stored as
+soon as it is there, one at a time, while others are read. All open tails come last: under a filter on `updatedAt` a row
+can move from a window not yet read into the tail.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
 
-from etl import census, keep
+from etl import abreast, census, keep, learned
 from etl.errors import AccountFailed, AccountRefused, LeaseError, LeaseHeld
 from etl.model import (
     HINTS,
@@ -51,11 +52,16 @@ FINISH_SECONDS = 5.0
 
 L = TypeVar("L")
 
+Read = Sweep | Split | Census | FailedRead
+
 
 class Source(Protocol):
     """Reads one app's listings of one account."""
 
-    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead: ...
+    async def read(self, window: Window, profile: Profile) -> Read: ...
+
+    def done(self, window: Window) -> None:
+        """The rows of a window that was read are stored, or dropped: there is room for others."""
 
 
 class Warehouse(Protocol[L]):
@@ -186,46 +192,77 @@ class Account(Generic[L]):
         self._waiting += tails
 
     async def _read_and_store(self, lease: L) -> None:
-        """Store each window while the next one is read."""
-        reads = self._reads()
-        storing: asyncio.Task[None] | None = None
+        """Store each window while others are read."""
+        work = _Work()
         try:
-            while (read := await _beside(storing, reads)) is not None:
-                storing = asyncio.create_task(self._store(lease, read))
+            while self._begin(work.reads) or work.is_left:
+                await self._go_on(lease, work)
         finally:
-            if storing is not None:  # when stopped, the window in hand is finished: it was read and is worth keeping
-                await asyncio.wait((storing,), timeout=FINISH_SECONDS)
-                storing.cancel()
-                await asyncio.gather(storing, return_exceptions=True)
+            await _given_up(work.reads)
+            if (
+                work.storing is not None
+            ):  # when stopped, the window in hand is finished: it was read, it is worth keeping
+                await asyncio.wait((work.storing,), timeout=FINISH_SECONDS)
+                await _given_up((work.storing,))
 
-    async def _reads(self) -> AsyncIterator[Sweep | FailedRead]:
-        """The planned windows' reads; windows of an app whose turn is over are left for the next run."""
+    async def _go_on(self, lease: L, work: _Work) -> None:
+        """Until something is read or stored. A function of its own: what it looks at must not outlive it, for it holds
+        rows."""
+        if work.storing is None and work.ready:
+            work.storing = asyncio.create_task(self._store(lease, work.ready.popleft()))
+        under_way = {*work.reads, *((work.storing,) if work.storing is not None else ())}
+        done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+        if work.storing is not None and work.storing in done:
+            work.storing.result()
+            work.storing = None
+        for read in [one for one in work.reads if one in done]:
+            work.ready += self._taken(work.reads.pop(read), read.result())
+
+    def _begin(self, reads: dict[asyncio.Task[Read], _Begun]) -> bool:
+        """Begin what may be read beside what is under way; windows of an app whose turn is over are left for the next
+        run."""
         while self._waiting:
-            window = self._waiting.popleft()
+            window = self._waiting[0]
             tally, turn = self._tallies[window.scope], self._turns[window.scope.app_id]
             if turn.end is not AccountEnd.DONE:
+                self._waiting.popleft()
                 continue
-            read = await self._job.sources[window.scope].read(window, tally.profile)
-            tally.cost += read.cost
-            if isinstance(read, FailedRead):
-                turn.failed(read)
-                tally.errors.append(str(read.error))
-                if turn.answered:  # a source that never answered leaves no trace but the run's line
-                    yield read
-                continue
-            if not isinstance(read, Census) or read.total is not None:  # a census that was refused shows nothing
-                turn.succeeded()
-            tally.profile = read.profile
-            if isinstance(read, Census):
-                tally.census = read
-                self._emit(Planned(window.scope, -1))
-            elif isinstance(read, Split):
-                self._waiting.extendleft(reversed(read.parts))
-                self._emit(Planned(window.scope, len(read.parts) - 1))
-            else:
-                yield read
+            under_way = [begun.window for begun in reads.values()]
+            if not abreast.may_begin(window, under_way, answered=turn.answered, filters=tally.profile.filtered_date):
+                break
+            self._waiting.popleft()
+            read = self._job.sources[window.scope].read(window, tally.profile)
+            reads[asyncio.create_task(read)] = _Begun(window, tally.profile)
+        return bool(reads)
+
+    def _taken(self, begun: _Begun, read: Read) -> list[Sweep | FailedRead]:
+        """What of a read is to be stored; what it taught is kept, and what it asks to be read instead waits."""
+        tally, turn = self._tallies[begun.window.scope], self._turns[begun.window.scope.app_id]
+        tally.cost += read.cost
+        if isinstance(read, FailedRead):
+            turn.failed(read)
+            tally.errors.append(str(read.error))
+            return [read] if turn.answered else []  # a source that never answered leaves no trace but the run's line
+        if not isinstance(read, Census) or read.total is not None:  # a census that was refused shows nothing
+            turn.succeeded()
+        tally.profile = learned.together(tally.profile, begun.profile, read.profile)
+        if isinstance(read, Sweep):
+            return [read]
+        if isinstance(read, Census):
+            tally.census = read
+            self._emit(Planned(begun.window.scope, -1))
+            return []
+        self._waiting.extendleft(reversed(read.parts))
+        self._emit(Planned(begun.window.scope, len(read.parts) - 1))
+        return []
 
     async def _store(self, lease: L, read: Sweep | FailedRead) -> None:
+        try:
+            await self._store_one(lease, read)
+        finally:
+            self._job.sources[read.window.scope].done(read.window)
+
+    async def _store_one(self, lease: L, read: Sweep | FailedRead) -> None:
         tally = self._tallies[read.window.scope]
         filtered_by = keep.text(tally.keep)
         if isinstance(read, FailedRead):
@@ -288,24 +325,33 @@ class Account(Generic[L]):
             tally.errors.append(message)
 
 
-async def _beside(
-    storing: asyncio.Task[None] | None, reads: AsyncIterator[Sweep | FailedRead]
-) -> Sweep | FailedRead | None:
-    """The next read, once the last one is stored too; given up at once where storing that one fails."""
+async def _given_up(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks, and wait until they have ended."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def read_on() -> Sweep | FailedRead | None:
-        return await anext(reads, None)
 
-    reading = asyncio.create_task(read_on())
-    try:
-        both = (reading,) if storing is None else (reading, storing)
-        await asyncio.wait(both, return_when=asyncio.FIRST_EXCEPTION)
-        if storing is not None and storing.done():
-            storing.result()
-        return await reading
-    finally:
-        reading.cancel()
-        await asyncio.gather(reading, return_exceptions=True)
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """A read that has begun, and what was known of the server then."""
+
+    window: Window
+    profile: Profile
+
+
+@dataclass(slots=True)
+class _Work:
+    """What of an account is under way."""
+
+    reads: dict[asyncio.Task[Read], _Begun] = field(default_factory=dict)
+    storing: asyncio.Task[None] | None = None
+    ready: deque[Sweep | FailedRead] = field(default_factory=deque)
+    """Read, and to be stored next."""
+
+    @property
+    def is_left(self) -> bool:
+        return bool(self.reads or self.ready or self.storing)
 
 
 @dataclass(slots=True)

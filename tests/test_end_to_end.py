@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -234,12 +235,12 @@ def test_sigterm_ends_the_run_cleanly_and_the_next_one_goes_on(
             text=True,
         )
         assert voice_asked.wait(30)
+        wait_until(lambda: rows(warehouse_url, "SELECT count(*) FROM campaigns") == [(230,)])
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=10)
         assert process.returncode == 143
         assert json.loads(out)["verdict"] == "stopped"
         assert rows(warehouse_url, "SELECT verdict, exit_code FROM sync_runs") == [("stopped", 143)]
-        assert rows(warehouse_url, "SELECT count(*) FROM campaigns") == [(230,)]
 
         sandbox.faults = ()
         assert kore_etl.json("sync")["exit_code"] == 0

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from fuzz import run as fuzz
+from msgspec import structs
 
 from etl import transform
 from etl.extract import wire
@@ -37,7 +38,7 @@ def test_a_decoder_that_alters_a_record_is_found_out(monkeypatch: pytest.MonkeyP
 
     def careless(raw: bytes, text: str, scope: Scope) -> Campaign | None:
         found = plain(raw, text, scope)
-        return found and replace(found, name="x")
+        return found and structs.replace(found, name="x")
 
     monkeypatch.setattr(transform, "_plain", careless)
     assert any("disagree" in one for one in fuzz.run(20).failures)

@@ -84,11 +84,15 @@ class FakeSource:
     def __init__(self, answer: Callable[[Window], Sweep | Split | Census | FailedRead] = sweep) -> None:
         self.answer = answer
         self.asked: list[Window] = []
+        self.dropped: list[Window] = []
 
     async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
         self.asked.append(window)
         await asyncio.sleep(0)
         return self.answer(window)
+
+    def done(self, window: Window) -> None:
+        self.dropped.append(window)
 
 
 class FakeWarehouse:

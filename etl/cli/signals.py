@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import click
+import uvloop
 
 from etl.cli import early
 from etl.cli.early import CODES
@@ -51,8 +52,8 @@ def run(main: Callable[[Callable[[], int]], Coroutine[Any, Any, T]]) -> T:
         return await main(lambda: code)
 
     try:
-        with _restored():
-            return asyncio.run(supervised())
+        with _restored(), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(supervised())
     except asyncio.CancelledError:
         raise Interrupted(code) from None
     finally:

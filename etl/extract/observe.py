@@ -122,12 +122,21 @@ def skew(seconds: float) -> float:
 
 def _filtered_date(known: FilteredDate | None, request: PageRequest, page: Page) -> FilteredDate | None:
     """Evidence of one date contradicts a filter on the other: both together mean that neither is filtered."""
+    if _all_inside(request, page):
+        return known
     seen = {found for record in page.records if (found := _evidence(request, record)) is not None}
     if known is not None:
         seen.add(known)
     if not seen:
         return None
     return seen.pop() if len(seen) == 1 else FilteredDate.NEITHER
+
+
+def _all_inside(request: PageRequest, page: Page) -> bool:
+    """Whether every date of every row is inside, so that no row says anything."""
+    dates = [row.created_at for row in page.records if row.created_at is not None]
+    dates += [row.updated_at for row in page.records if row.updated_at is not None]
+    return not dates or (_inside(request, min(dates)) and _inside(request, max(dates)))
 
 
 def _evidence(request: PageRequest, record: Record) -> FilteredDate | None:

@@ -19,6 +19,7 @@ from etl.extract.probing import Probe
 from etl.extract.proof import Accepted, Ask, Refused, choose, machine
 from etl.extract.reading import Reading
 from etl.extract.retry import Budget, RetryPolicy
+from etl.extract.room import Room
 from etl.extract.undated import Undated
 from etl.model import (
     UNDATED_ROWS,
@@ -49,7 +50,8 @@ WORTH_HALVING = timedelta(hours=1)
 
 
 class AccountSource:
-    """One app's listing of one account; session, places in flight, pace and retry budget are shared with others.
+    """One app's listing of one account; session, places in flight, pace, retry budget and room for rows are shared
+    with others.
 
     `decode` turns a record's bytes into a Campaign or a Rejected and never raises. One source serves one run: it
     remembers what is asked once per run. Raises ConfigError where `api` makes no address.
@@ -65,6 +67,7 @@ class AccountSource:
         budget: Budget,
         session: aiohttp.ClientSession,
         in_flight: asyncio.Semaphore,
+        room: Room,
         decode: Callable[[bytes, Scope], Record],
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
@@ -74,6 +77,7 @@ class AccountSource:
         self._api = api
         self._clock = clock
         self._emit = emit
+        self._room = room
         self._asked_which_date: set[Scope] = set()
         self._listing = Listing(
             api=api,
@@ -108,16 +112,28 @@ class AccountSource:
         Census.
         """
         reading = self._begin(window, profile)
+        read = None
         try:
-            if window.reason is Reason.CENSUS:
-                return await self._undated.census(reading)
-            if window.reason in hints.REASONS:
-                return await self._undated.hear(reading)
-            if window.reason is Reason.BACKFILL:
-                await self._choose_dates(reading)
-            return await self._read(reading)
+            read = await self._carried_out(reading)
         except (WindowFailed, AccountFailed) as error:
             return reading.failed(error)
+        finally:
+            if not isinstance(read, Sweep):
+                self.done(reading.window)
+        return read
+
+    def done(self, window: Window) -> None:
+        """The rows of a window that was read are stored, or dropped: there is room for others."""
+        self._room.leave(window)
+
+    async def _carried_out(self, reading: Reading) -> Sweep | Split | Census:
+        if reading.window.reason is Reason.CENSUS:
+            return await self._undated.census(reading)
+        if reading.window.reason in hints.REASONS:
+            return await self._undated.hear(reading)
+        if reading.window.reason is Reason.BACKFILL:
+            await self._choose_dates(reading)
+        return await self._read(reading)
 
     def _begin(self, window: Window, profile: Profile) -> Reading:
         clock_known = self._listing.clock_ahead is not None
@@ -190,9 +206,14 @@ class AccountSource:
                 reading.looked = True
                 if split := await self._too_large(reading, window, pages[0]):
                     return split
+            await self._room.take(reading.window, self._rows_ahead(pages[0]))
             if why := observe.withdrawn(proof, relied_on, reading.profile):
                 return Refused(why, reading.rows.records, pages[-1].total, fault=False)
         return step
+
+    def _rows_ahead(self, head: Page) -> int:
+        """How many rows the window will hold, as far as its first answer tells."""
+        return self._api.max_window_rows if head.total is None else max(head.total, len(head.records))
 
     async def _upheld(self, reading: Reading, end: Accepted) -> Accepted | Refused:
         """The proof, unless the server turns out to filter another date than it relied on."""

@@ -93,14 +93,11 @@ def outside(window: PageRequest, page: Page) -> bool:
 
     The window's own bounds are both allowed: Kore.ai documents neither as exclusive.
     """
-    return any(
-        record.created_at is not None
-        and (
-            (window.start is not None and record.created_at < window.start)
-            or (window.end is not None and record.created_at > window.end)
-        )
-        for record in page.records
-    )
+    dates = [record.created_at for record in page.records if record.created_at is not None]
+    if not dates:
+        return False
+    early = window.start is not None and min(dates) < window.start
+    return early or (window.end is not None and max(dates) > window.end)
 
 
 def ties_at_end(records: Sequence[Record]) -> int:

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from etl.model import FilteredDate, Reason, Scope, Settled, State, Stock, Sweep
 from etl.warehouse import rejects, rows
 from etl.warehouse.database import in_chunks
-from etl.warehouse.dialect import in_values
+from etl.warehouse.dialect import in_values, not_in_values
 from etl.warehouse.schema import campaigns, rejected_records
 
 BRAKE_ROWS = 20
@@ -35,6 +35,10 @@ class Gone:
     absent: frozenset[str]
     unwanted: frozenset[str]
 
+    @property
+    def any(self) -> bool:
+        return bool(self.absent or self.unwanted)
+
 
 async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
     """Live rows that a proven read of their place did not show.
@@ -47,8 +51,10 @@ async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str
     seen = {record.campaign_id for record in sweep.records}
     if sweep.state is not State.PROVEN or place is None or None in seen:
         return frozenset()
-    found = await connection.execute(select(campaigns.c.campaign_id).where(live(sweep.window.scope), place))
-    return frozenset(row[0] for row in found) - seen - sweep.unwanted
+    shown = [one for one in seen | sweep.unwanted if one is not None and rows.is_usable(one)]
+    unseen = not_in_values(campaigns.c.campaign_id, shown, connection.dialect)
+    found = await connection.execute(select(campaigns.c.campaign_id).where(live(sweep.window.scope), place, unseen))
+    return frozenset(row[0] for row in found)
 
 
 def _place(sweep: Sweep) -> ColumnElement[bool] | None:

@@ -79,7 +79,7 @@ async def rebuild(connection: AsyncConnection, turn: Turn, wanted: Sequence[str]
     read = {one: turn.read(row["raw"]) for one, row in sorted(stored.items())}
     good = {one: record for one, record in read.items() if isinstance(record, Campaign) and record.campaign_id == one}
     changes = [_rebuilt(stored[one], campaign, linked[one], turn) for one, campaign in good.items()]
-    mended = await _written(connection, turn, [one for one in changes if one is not None])
+    mended = await _written(connection, turn, (), [one for one in changes if one is not None])
     if turn.withhold is not None:
         await history.forget_texts(connection, wanted)
     fields = frozenset(problem.field for campaign in good.values() for problem in campaign.problems)
@@ -128,16 +128,14 @@ async def retry(
     read = [(line, record) for line in theirs if isinstance(record := turn.read(line["raw"]), Campaign)]
     latest = {record.campaign_id: line for line, record in sorted(read, key=lambda one: one[0]["last_seen_at"])}
     wished = rows.once(record for line, record in read if latest[record.campaign_id] is line and wants(record))
-    usable = [one.campaign_id for one in wished if rows.is_usable(one.campaign_id)]
-    looked = rows.sort(wished, await loader.glimpses_of(connection, usable), turn.moment, app_rank)
+    looked = rows.sort(wished, await loader.look(connection, wished, turn.moment), turn.moment, app_rank)
     stored = await loader.full_rows(connection, [one.campaign_id for one in looked.compare])
-    changes = [rows.insertion(one, turn.moment) for one in looked.new]
-    changes += [
+    changes = [
         rows.change(stored[one.campaign_id], one, turn.moment)
         for one in looked.compare
         if not _known_better(stored[one.campaign_id], one, latest[one.campaign_id], turn)
     ]
-    mended = await _written(connection, turn, changes)
+    mended = await _written(connection, turn, looked.new, changes)
     refused = {one.campaign_id for one, _ in looked.refused}
     settled = {line["rejected_id"] for line, record in read if record.campaign_id not in refused}
     await rejects.mark_gone(connection, settled, turn.now)
@@ -163,14 +161,15 @@ async def forget_texts(connection: AsyncConnection, turn: Turn, wanted: Sequence
 # -- both -------------------------------------------------------------------------------------------------------------
 
 
-async def _written(connection: AsyncConnection, turn: Turn, changes: Sequence[Change]) -> Mended:
-    of_links = await loader.write(connection, changes, turn.moment)
+async def _written(
+    connection: AsyncConnection, turn: Turn, new: Sequence[Campaign], changes: Sequence[Change]
+) -> Mended:
+    of_links = await loader.write(connection, new, changes, turn.moment)
     met = rejects.Met(turn.run_id, turn.scope, BEGINNING, None, turn.now)
-    await rejects.write(connection, met, rejects.of_fields(turn.scope, changes))
-    written = [one for one in changes if one.row is not None]
+    await rejects.write(connection, met, rejects.of_fields(turn.scope, new, changes))
     return Mended(
-        inserted=sum(one.before is None for one in written),
-        updated=sum(one.before is not None for one in written),
+        inserted=len(new),
+        updated=sum(one.row is not None for one in changes),
         links_added=len(of_links.added),
         links_removed=len(of_links.removed),
     )

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any
 
 from etl.model import (
-    Campaign,
     Difference,
     Emit,
     FailedRead,
     Loaded,
     Profile,
+    Rejected,
     RunOutcome,
     Scope,
     ScopeOutcome,
@@ -77,7 +77,7 @@ class Comparing:
         keep: str | None = None,
     ) -> Loaded:
         scope = sweep.window.scope
-        read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
+        read = rows.once(record for record in sweep.records if not isinstance(record, Rejected))
         shown = {record.campaign_id for record in sweep.records if record.campaign_id is not None}
         self._seen[scope] |= shown
         self._unwanted[scope] = (self._unwanted[scope] | sweep.unwanted) - shown

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.warehouse import dialect, failures
 from etl.warehouse.address import Address
+
+WRITERS = 4
+"""Transactions that write to PostgreSQL at once: more would only take turns on its processors."""
 
 CHUNK = 5_000
 """Rows in one round to the database: bounds memory, not parameters (each row is sent by itself)."""
@@ -35,7 +38,7 @@ class Database:
         self._engine = dialect.open_engine(address)
         self._foreign = dialect.foreign_errors(address)
         # SQLite has one writer at a time and its own waiting is unfair: our tasks queue here, in order
-        self._turn: AbstractAsyncContextManager[object] = nullcontext() if address.file is None else asyncio.Lock()
+        self._turn = asyncio.Semaphore(WRITERS if address.file is None else 1)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:

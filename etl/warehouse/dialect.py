@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,14 @@ from sqlalchemy import (
     Connection,
     Dialect,
     Float,
+    FromClause,
     Interval,
     Table,
     Text,
     any_,
     bindparam,
     cast,
+    column,
     event,
     func,
     literal,
@@ -40,8 +42,15 @@ from etl.warehouse.address import Address
 WRITES = "kore_etl_writes"
 """Execution option of a connection whose transaction will write."""
 
+_PRAGMAS = (
+    "PRAGMA synchronous = NORMAL",  # with a write-ahead log a power cut may undo the last windows, never tear one
+    "PRAGMA cache_size = -4000",  # 4 MB, each: keys come in random order
+)
+
 WAL_TRIES = 20
-CONNECTIONS = 20
+CONNECTIONS = 6
+"""At most open at once: each costs a PostgreSQL server a process and its caches, and SQLite a cache of pages."""
+
 POOL_SECONDS = 60.0
 
 
@@ -51,8 +60,9 @@ def open_engine(address: Address) -> AsyncEngine:
         address.url,
         connect_args=dict(address.connect_args),
         poolclass=AsyncAdaptedQueuePool,
-        pool_size=5,
-        max_overflow=CONNECTIONS - 5,
+        pool_size=CONNECTIONS,
+        max_overflow=0,
+        pool_use_lifo=True,  # the one that was used last has the warmest caches
         pool_timeout=POOL_SECONDS,
         hide_parameters=True,
     )
@@ -66,6 +76,8 @@ def open_engine(address: Address) -> AsyncEngine:
 
 def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin late, after the first read: then a write fails at once
+    for pragma in _PRAGMAS:
+        connection.execute(pragma).close()
 
 
 def _begin(connection: Connection) -> None:
@@ -117,6 +129,30 @@ def in_values(column: ColumnElement[Any], values: Iterable[Any], dialect: Dialec
         return column == any_(bindparam(None, wanted, type_=ARRAY(kind)))
     parts = func.json_each(json.dumps(wanted)).table_valued("value")
     return column.in_(select(parts.c.value))
+
+
+def pairs(hashes: Mapping[str, str], dialect: Dialect) -> FromClause:
+    """Ids and hashes, whatever their number, as a table `incoming(campaign_id, content_hash)`."""
+    if dialect.name == "postgresql":
+        kind = ARRAY(Text())
+        arrays = (bindparam(None, list(hashes), type_=kind), bindparam(None, list(hashes.values()), type_=kind))
+        told = func.unnest(*arrays).table_valued(column("campaign_id", Text), column("content_hash", Text))
+        return told.render_derived(name="incoming")
+    each = func.json_each(json.dumps(list(hashes.items()))).table_valued("value")
+    part = [func.json_extract(each.c.value, place, type_=Text) for place in ("$[0]", "$[1]")]
+    return select(part[0].label("campaign_id"), part[1].label("content_hash")).subquery("incoming")
+
+
+def not_in_values(column: ColumnElement[Any], values: Iterable[str], dialect: Dialect) -> ColumnElement[bool]:
+    """`column` is none of `values`, whatever their number."""
+    wanted = list(values)
+    if dialect.name == "postgresql":
+        told = (
+            func.unnest(bindparam(None, wanted, type_=ARRAY(Text()))).table_valued("value").render_derived(name="told")
+        )
+        return ~select(told.c.value).where(told.c.value == column).exists()
+    parts = func.json_each(json.dumps(wanted)).table_valued("value")
+    return column.not_in(select(parts.c.value))
 
 
 def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:

@@ -11,9 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from etl.warehouse import bulk
 from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values
 from etl.warehouse.links import Ended, Links
@@ -62,9 +63,7 @@ def step(before: Reading | None, after: Reading | None) -> Step:
 
 def versions(changes: Iterable[Change], run_id: str) -> list[Row]:
     """Rows of `campaign_history`: the states that these changes end."""
-    return [
-        _version(one, one.before, run_id) for one in changes if one.before is not None and _moved(one, "valid_from")
-    ]
+    return [_version(one, one.before, run_id) for one in changes if _moved(one, "valid_from")]
 
 
 def _version(one: Change, before: Row, run_id: str) -> Row:
@@ -81,9 +80,7 @@ def _version(one: Change, before: Row, run_id: str) -> Row:
 def readings(changes: Iterable[Change], earlier: Mapping[str, Reading], run_id: str) -> list[Row]:
     """Rows of `campaign_counter_history`. `earlier`: the last known value of campaigns that have none now."""
     return [
-        _reading(one, one.before, one.row, earlier, run_id)
-        for one in changes
-        if one.before is not None and one.row is not None and _counts(one)
+        _reading(one, one.before, one.row, earlier, run_id) for one in changes if one.row is not None and _counts(one)
     ]
 
 
@@ -118,16 +115,12 @@ def _known(before: Row, past: Reading | None) -> Reading | None:
 
 def _is_vague(one: Change) -> bool:
     """Whether the reading that ends tells no value or no instance, so that earlier ones are asked."""
-    return (
-        _counts(one)
-        and one.before is not None
-        and None in (one.before["total_messages_sent"], one.before["campaign_instance_id"])
-    )
+    return _counts(one) and None in (one.before["total_messages_sent"], one.before["campaign_instance_id"])
 
 
 def _corrected(one: Change) -> bool:
     """Whether the present reading is another than was understood so far, in place: a replay, or a row rewritten."""
-    return None not in (one.before, one.row) and not _moved(one, "counted_at") and _read(one.before) != _read(one.row)
+    return one.row is not None and not _moved(one, "counted_at") and _read(one.before) != _read(one.row)
 
 
 def corrections(changes: Iterable[Change], earlier: Mapping[str, Reading]) -> list[Row]:
@@ -141,7 +134,6 @@ def corrections(changes: Iterable[Change], earlier: Mapping[str, Reading]) -> li
             "reset": taken.is_reset,
         }
         for before, taken in steps
-        if before is not None
     ]
 
 
@@ -156,7 +148,7 @@ _CORRECT = (
 
 
 def _moved(one: Change, stamp: str) -> bool:
-    return one.before is not None and one.row is not None and one.row[stamp] != one.before[stamp]
+    return one.row is not None and one.row[stamp] != one.before[stamp]
 
 
 def _read(row: Row | None) -> Reading | None:
@@ -172,10 +164,10 @@ async def write(connection: AsyncConnection, moment: Moment, changes: Sequence[C
     """Copy out what these changes and link changes end; the rows themselves are not written yet."""
     run_id, account_id = moment.run_id, moment.scope.account_id
     earlier = await _earlier(connection, [one.campaign_id for one in changes if _is_vague(one) or _corrected(one)])
-    await in_chunks(connection, insert(campaign_history), versions(changes, run_id))
-    await in_chunks(connection, insert(campaign_counter_history), readings(changes, earlier, run_id))
+    await bulk.insert(connection, campaign_history, versions(changes, run_id))
+    await bulk.insert(connection, campaign_counter_history, readings(changes, earlier, run_id))
     await in_chunks(connection, _CORRECT, corrections(changes, earlier))
-    await in_chunks(connection, insert(campaign_contact_list_history), [_link(one, account_id) for one in links.ended])
+    await bulk.insert(connection, campaign_contact_list_history, [_link(one, account_id) for one in links.ended])
 
 
 def _link(one: Ended, account_id: str) -> Row:

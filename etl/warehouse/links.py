@@ -6,12 +6,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
+from etl.model import Campaign
 from etl.warehouse.rows import Change, contact_list_id, later
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Link:
+class Link(NamedTuple):
     """A row of `campaign_contact_lists`."""
 
     campaign_id: str
@@ -38,6 +39,10 @@ class Links:
     ended: tuple[Ended, ...]
     lists: Mapping[int, str]
 
+    def __add__(self, other: Links) -> Links:
+        both = {**self.lists, **other.lists}
+        return Links(tuple(sorted((*self.added, *other.added))), tuple(sorted((*self.ended, *other.ended))), both)
+
     @property
     def removed(self) -> tuple[Ended, ...]:
         """Those that ended for good."""
@@ -51,11 +56,22 @@ class Links:
 
 def needed(changes: Iterable[Change]) -> list[str]:
     """Ids of the campaigns whose stored links have to be looked at."""
-    return [one.campaign_id for one in changes if one.before is not None and _speaks(one)]
+    return [one.campaign_id for one in changes if _speaks(one)]
 
 
 def _speaks(one: Change) -> bool:
     return one.row is not None and (one.links is not None or one.deleted_at is not None)
+
+
+def of_new(new: Iterable[Campaign], account_id: str, at: datetime) -> Links:
+    """The links of campaigns never stored before. `new` in id order."""
+    added: list[Link] = []
+    lists: dict[int, str] = {}
+    for one in new:
+        names = {contact_list_id(account_id, name): name for name in one.contact_lists or ()}
+        added += [Link(one.campaign_id, key, at) for key in sorted(names)]
+        lists |= names
+    return Links(tuple(added), (), lists)
 
 
 def difference(account_id: str, run_id: str, changes: Iterable[Change], stored: Iterable[Link]) -> Links:
@@ -81,7 +97,7 @@ def difference(account_id: str, run_id: str, changes: Iterable[Change], stored: 
 def _ended(link: Link, one: Change, run_id: str, *, stays: bool) -> Ended:
     """With the deletion, where there was one, and by the run that marked it; else now."""
     again_at = one.at if stays else None
-    if one.deleted_at is None or one.before is None:
+    if one.deleted_at is None:
         return Ended(link, later(one.at, link.valid_from), run_id, again_at)
     return Ended(link, later(one.deleted_at, link.valid_from), one.before["last_run_id"], again_at)
 

@@ -4,37 +4,24 @@ sorted; what a change ends is copied out first (history.py)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, Loaded, Rejected, Sweep
-from etl.warehouse import history, links, rejects, rows
+from etl.warehouse import bulk, history, links, rejects, rows
 from etl.warehouse.database import in_chunks
-from etl.warehouse.dialect import in_values, insert_missing
+from etl.warehouse.dialect import in_values, pairs
 from etl.warehouse.links import Link, Links
 from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted, Withhold
 from etl.warehouse.schema import campaign_contact_lists, campaigns, contact_lists
 
-_GLIMPSE = (
-    campaigns.c.campaign_id,
-    campaigns.c.content_hash,
-    campaigns.c.account_id,
-    campaigns.c.app_id,
-    campaigns.c.channel,
-    or_(campaigns.c.deleted_at.is_not(None), campaigns.c.missing_since.is_not(None)).label("marked"),
-    campaigns.c.older_run_id,
-)
-
-_UPDATE = (
-    update(campaigns)
-    .where(campaigns.c.campaign_id == bindparam("key"))
-    .values({column.name: bindparam(column.name) for column in campaigns.c if not column.primary_key})
-)
+_MARKED = or_(campaigns.c.deleted_at.is_not(None), campaigns.c.missing_since.is_not(None))
+_GLIMPSE = (campaigns.c.account_id, campaigns.c.app_id, campaigns.c.channel, _MARKED.label("marked"))
 
 _THIS_LINK = and_(
     campaign_contact_lists.c.campaign_id == bindparam("of_campaign"),
@@ -64,17 +51,16 @@ async def load(
     """Store a window's records in the caller's transaction. A row stored meanwhile by another writer raises
     RowConflict: the caller looks again."""
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
-    read = rows.once(record for record in sweep.records if isinstance(record, Campaign))
+    read = rows.once(record for record in sweep.records if not isinstance(record, Rejected))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
-    glimpses = await glimpses_of(connection, sorted(_ids(read) | _ids(rejected)))
-    looked = rows.sort(read, glimpses, moment, app_rank)
-    back = rows.seen_again(_ids(rejected) - _ids(read), glimpses, moment.scope)
-    changes, unmarked = await _decided(connection, looked, back, moment)
-    of_links = await write(connection, [*changes, *unmarked], moment)
+    looked = rows.sort(read, await look(connection, read, moment), moment, app_rank)
+    changes = await _changes(connection, looked, moment)
+    unmarked = await _unmarked(connection, {one.campaign_id for one in rejected} - _ids(read), moment)
+    of_links = await write(connection, looked.new, [*changes, *unmarked], moment)
     records = rejects.of_records(sweep.window.scope, rejected, looked.refused)
-    fields = rejects.of_fields(sweep.window.scope, changes)
+    fields = rejects.of_fields(sweep.window.scope, looked.new, changes)
     await rejects.store(connection, run_id, sweep, records, fields)
-    stored = _stored(changes, looked.same, of_links, len(records))
+    stored = _stored(looked, changes, of_links, len(records))
     bad = {line.reason.removeprefix(rejects.FIELD): line.occurrences for line in fields}
     return replace(stored, loaded=replace(stored.loaded, bad_fields=bad))
 
@@ -84,27 +70,27 @@ def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bo
     return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite, withhold)
 
 
-def _ids(records: Sequence[Campaign] | Sequence[Rejected]) -> set[str]:
-    ids = (record.campaign_id for record in records)
-    return {one for one in ids if one is not None and rows.is_usable(one)}
+def _ids(campaigns: Iterable[Campaign]) -> set[str]:
+    return {one.campaign_id for one in campaigns}
 
 
-async def _decided(
-    connection: AsyncConnection, looked: Sorted, back: Sequence[str], moment: Moment
-) -> tuple[list[Change], list[Change]]:
-    """The changes that count, and those of rows that only lose their marks."""
-    full = await full_rows(connection, [*(one.campaign_id for one in looked.compare), *back])
-    changes = [rows.insertion(one, moment) for one in looked.new]
-    changes += [rows.change(full[one.campaign_id], one, moment) for one in looked.compare]
-    return changes, [rows.unmarked(full[campaign_id], moment) for campaign_id in back]
+async def _changes(connection: AsyncConnection, looked: Sorted, moment: Moment) -> list[Change]:
+    full = await full_rows(connection, [one.campaign_id for one in looked.compare])
+    return [rows.change(full[one.campaign_id], one, moment) for one in looked.compare]
 
 
-def _stored(changes: Sequence[Change], same: int, of_links: Links, rejected: int) -> Stored:
+async def _unmarked(connection: AsyncConnection, ids: Iterable[str | None], moment: Moment) -> list[Change]:
+    """What becomes of campaigns whose record came and could not be stored: those of the scope lose their marks."""
+    full = await full_rows(connection, sorted(one for one in ids if one is not None and rows.is_usable(one)))
+    return [rows.unmarked(row, moment) for row in full.values() if rows.is_marked(row, moment.scope)]
+
+
+def _stored(looked: Sorted, changes: Sequence[Change], of_links: Links, rejected: int) -> Stored:
     count = Counter(one.outcome for one in changes)
     loaded = Loaded(
-        inserted=count[Outcome.INSERTED],
+        inserted=len(looked.new),
         updated=count[Outcome.UPDATED],
-        unchanged=count[Outcome.UNCHANGED] + same,
+        unchanged=count[Outcome.UNCHANGED] + looked.same,
         revived=count[Outcome.REVIVED],
         links_added=len(of_links.added),
         links_removed=len(of_links.removed),
@@ -116,12 +102,26 @@ def _stored(changes: Sequence[Change], same: int, of_links: Links, rejected: int
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
-async def glimpses_of(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, Glimpse]:
-    """What the first look shows of those that are stored."""
-    if not ids:
+async def look(connection: AsyncConnection, read: Sequence[Campaign], moment: Moment) -> dict[str, Glimpse | None]:
+    """The first look, done by the database: of these campaigns all that are not plainly stored as they came, with what
+    is stored of them; None = nothing. Ids that no database takes are left out."""
+    asked = {one.campaign_id: one.content_hash for one in read if rows.is_usable(one.campaign_id)}
+    if not asked:
         return {}
-    found = await connection.execute(select(*_GLIMPSE).where(in_values(_GLIMPSE[0], ids, connection.dialect)))
-    return {row[0]: Glimpse(row[1], row[2], row[3], row[4], bool(row[5]), row[6]) for row in found}
+    incoming = pairs(asked, connection.dialect)
+    stored = campaigns.c
+    as_it_came = and_(
+        stored.content_hash == incoming.c.content_hash,
+        stored.account_id == moment.scope.account_id,
+        stored.app_id == moment.scope.app_id,
+        stored.channel == moment.scope.channel.value,
+        not_(_MARKED),
+        stored.older_run_id.is_(None),
+    )
+    unlike = true() if moment.rewrite else or_(stored.campaign_id.is_(None), not_(as_it_came))
+    both = incoming.outerjoin(campaigns, stored.campaign_id == incoming.c.campaign_id)
+    found = await connection.execute(select(incoming.c.campaign_id, *_GLIMPSE).select_from(both).where(unlike))
+    return {row[0]: None if row[1] is None else Glimpse(row[1], row[2], row[3], bool(row[4])) for row in found}
 
 
 async def full_rows(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:
@@ -147,28 +147,21 @@ async def stored_links(connection: AsyncConnection, ids: Sequence[str]) -> list[
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-async def write(connection: AsyncConnection, changes: Sequence[Change], moment: Moment) -> Links:
-    """Write what was decided: first what it ends, then the rows, then their links. Returns what became of links."""
+async def write(
+    connection: AsyncConnection, new: Sequence[Campaign], changes: Sequence[Change], moment: Moment
+) -> Links:
+    """Write what was decided: first what it ends, then the rows, then their links. Returns what became of links. `new`
+    in id order."""
     account_id = moment.scope.account_id
     stored = await stored_links(connection, links.needed(changes))
-    of_links = links.difference(account_id, moment.run_id, changes, stored)
-    changes = sorted(links.dated(changes, of_links, moment.run_id), key=lambda one: one.campaign_id)
-    await history.write(connection, moment, changes, of_links)
-    await _write_campaigns(connection, changes)
+    changed = links.difference(account_id, moment.run_id, changes, stored)
+    changes = sorted(links.dated(changes, changed, moment.run_id), key=lambda one: one.campaign_id)
+    await history.write(connection, moment, changes, changed)
+    of_links = links.of_new(new, account_id, moment.seen_at) + changed
+    await bulk.insert_tuples(connection, campaigns, rows.INSERTED, rows.insertions(new, moment))
+    await bulk.update(connection, campaigns, "campaign_id", [one.row for one in changes if one.row is not None])
     await _write_links(connection, of_links, moment)
     return of_links
-
-
-async def _write_campaigns(connection: AsyncConnection, changes: Sequence[Change]) -> None:
-    written = [(one.before, one.row) for one in changes if one.row is not None]
-    await in_chunks(connection, insert(campaigns), [row for before, row in written if before is None])
-    await in_chunks(connection, _UPDATE, [_keyed(row) for before, row in written if before is not None])
-
-
-def _keyed(row: rows.Row) -> dict[str, Any]:
-    values = dict(row)
-    values["key"] = values.pop("campaign_id")
-    return values
 
 
 async def _write_links(connection: AsyncConnection, of_links: Links, moment: Moment) -> None:
@@ -181,14 +174,10 @@ async def _write_links(connection: AsyncConnection, of_links: Links, moment: Mom
         }
         for key, name in sorted(of_links.lists.items())
     ]
-    added = [
-        {"campaign_id": one.campaign_id, "contact_list_id": one.contact_list_id, "valid_from": one.valid_from}
-        for one in of_links.added
-    ]
-    await in_chunks(connection, insert_missing(contact_lists, connection.dialect), lists)
+    await bulk.insert_missing(connection, contact_lists, lists)
     await in_chunks(connection, _UNLINK, [_this(one.link) for one in of_links.removed])
     await in_chunks(connection, _RESTART, [_this(one.link) | {"again_at": one.again_at} for one in of_links.restarted])
-    await in_chunks(connection, insert(campaign_contact_lists), added)
+    await bulk.insert_tuples(connection, campaign_contact_lists, Link._fields, of_links.added)
 
 
 def _this(link: Link) -> dict[str, Any]:

@@ -57,11 +57,13 @@ def of_records(scope: Scope, rejected: Iterable[Rejected], refused: Iterable[tup
     return _once(lines)
 
 
-def of_fields(scope: Scope, changes: Iterable[Change]) -> list[Line]:
+def of_fields(scope: Scope, new: Iterable[Campaign], changes: Iterable[Change]) -> list[Line]:
     """One line per bad field of the campaigns that are written now; the first is the sample."""
     lines: dict[str, Line] = {}
-    for change in changes:
-        for problem in change.problems if change.row is not None else ():
+    written: list[Campaign | Change] = [one for one in new if one.problems]
+    written += [one for one in changes if one.row is not None]
+    for one in written:
+        for problem in one.problems:
             before = lines.get(problem.field)
             count = before.occurrences + 1 if before else 1
             sample = before or _line(
@@ -69,8 +71,8 @@ def of_fields(scope: Scope, changes: Iterable[Change]) -> list[Line]:
                 "field",
                 problem.field,
                 FIELD + storable(problem.field),
-                change.raw,
-                change.row["campaign_id"] if change.row else None,
+                one.raw,
+                one.campaign_id,
                 None,
                 storable(problem.problem),
             )
@@ -183,7 +185,7 @@ async def _mark_gone(connection: AsyncConnection, sweep: Sweep, met: set[int]) -
     )
     there = found.all()
     if there:
-        readable = {one.campaign_id for one in sweep.records if isinstance(one, Campaign)} | sweep.unwanted
+        readable = {one.campaign_id for one in sweep.records if not isinstance(one, Rejected)} | sweep.unwanted
         gone = {row[0] for row in there if row[2] or row[1] in readable}
         await mark_gone(connection, gone - met, sweep.finished_at)
 

@@ -10,12 +10,17 @@ after the one before it, so that the intervals of its history cannot bend.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
+from functools import lru_cache
 from hashlib import blake2b
+from operator import attrgetter
 from typing import Any
+
+import msgspec
 
 from etl.model import Campaign, FieldProblem, Scope
 from etl.warehouse.same import is_equal, same_json
@@ -38,6 +43,25 @@ _TYPED = tuple(
     for name in (*ATTRIBUTES, "total_messages_sent", "created_at", "updated_at", "instance_updated_at")
     if name not in ("account_id", "app_id", "channel")
 )
+_LONE = re.compile("[\ud800-\udfff]")
+_typed = attrgetter(*_TYPED)
+
+INSERTED = (
+    "campaign_id",
+    "account_id",
+    "app_id",
+    "channel",
+    *_TYPED,
+    "raw",
+    "content_hash",
+    "contact_list_names",
+    "first_seen_at",
+    "valid_from",
+    "counted_at",
+    "last_changed_at",
+    "last_run_id",
+)
+"""The columns of a campaign stored for the first time; the others are null."""
 
 
 class Refusal(Enum):
@@ -51,7 +75,6 @@ class Refusal(Enum):
 class Outcome(Enum):
     """What became of one campaign; the names of Loaded's counts."""
 
-    INSERTED = "inserted"
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     REVIVED = "revived"
@@ -59,15 +82,13 @@ class Outcome(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Glimpse:
-    """What the first look shows of a stored row."""
+    """What the first look shows of a stored row that is not plainly as the record that came."""
 
-    content_hash: str
     account_id: str
     app_id: str
     channel: str
     marked: bool
     """Missing or deleted."""
-    older_run_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +122,8 @@ class Change:
     row: Row | None
     at: datetime
     """When it changes, in the campaign's own time."""
-    before: Row | None = None
-    """The stored row that `row` replaces; None for a campaign never stored before."""
+    before: Row
+    """The stored row that `row` replaces."""
     links: tuple[str, ...] | None = None
     """None: they stay as they are."""
     problems: tuple[FieldProblem, ...] = ()
@@ -111,14 +132,13 @@ class Change:
 
     @property
     def campaign_id(self) -> str:
-        row = self.row or self.before
-        return "" if row is None else str(row["campaign_id"])
+        return str(self.before["campaign_id"])
 
     @property
     def deleted_at(self) -> datetime | None:
         """Since when the campaign was taken as deleted until now, when it came back."""
-        came_back = self.before is not None and self.row is not None and self.row["deleted_at"] is None
-        return self.before["deleted_at"] if came_back and self.before is not None else None
+        came_back = self.row is not None and self.row["deleted_at"] is None
+        return self.before["deleted_at"] if came_back else None
 
 
 def digest63(*parts: str) -> int:
@@ -127,20 +147,22 @@ def digest63(*parts: str) -> int:
     return int.from_bytes(blake2b(text, digest_size=8).digest(), "big") >> 1
 
 
+@lru_cache(maxsize=65_536)
 def contact_list_id(account_id: str, name: str) -> int:
-    """The key of `contact_lists`."""
+    """The key of `contact_lists`. Remembered: campaigns share lists."""
     return digest63(account_id, name)
 
 
 def storable(text: str) -> str:
     """The text with NUL and lone surrogates, which no database takes, shown as JSON escapes."""
-    if "\x00" not in text and text.isascii():
+    if "\x00" not in text and (text.isascii() or not _LONE.search(text)):
         return text
     shown = text.replace("\x00", "\\u0000")
     return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def is_usable(campaign_id: str) -> bool:
+    """Whether both databases take it as a key."""
     return 0 < len(campaign_id) <= LONGEST_ID and storable(campaign_id) == campaign_id
 
 
@@ -154,41 +176,34 @@ def once(campaigns: Iterable[Campaign]) -> tuple[Campaign, ...]:
 
 
 def sort(
-    campaigns: Sequence[Campaign], glimpses: Mapping[str, Glimpse], moment: Moment, app_rank: Mapping[str, int]
+    campaigns: Sequence[Campaign],
+    looked: Mapping[str, Glimpse | None],
+    moment: Moment,
+    app_rank: Mapping[str, int],
 ) -> Sorted:
-    """What the first look settles. `campaigns` as `once` gives them."""
+    """What the first look settles. `campaigns` as `once` gives them; those that `looked` does not name are plainly
+    stored as they came, of those that it knows no row of none is stored."""
     new: list[Campaign] = []
     compare: list[Campaign] = []
     refused: list[tuple[Campaign, Refusal]] = []
-    same = 0
     for campaign in campaigns:
-        glimpse = glimpses.get(campaign.campaign_id)
-        if (refusal := _refusal(campaign, glimpse, moment.scope)) is not None:
-            refused.append((campaign, refusal))
-        elif glimpse is None:
+        if campaign.campaign_id not in looked:
+            if not is_usable(campaign.campaign_id):
+                refused.append((campaign, Refusal.UNUSABLE_ID))
+        elif (glimpse := looked[campaign.campaign_id]) is None:
             new.append(campaign)
-        elif _is_same(campaign, glimpse, moment, app_rank):
-            same += 1
-        else:
+        elif (refusal := _refusal(glimpse, moment.scope)) is not None:
+            refused.append((campaign, refusal))
+        elif glimpse.app_id == moment.scope.app_id or _takes_over(glimpse, moment.scope.app_id, app_rank):
             compare.append(campaign)
+    same = len(campaigns) - len(new) - len(compare) - len(refused)
     return Sorted(tuple(new), tuple(compare), same, tuple(refused))
 
 
-def _refusal(campaign: Campaign, glimpse: Glimpse | None, scope: Scope) -> Refusal | None:
-    if not is_usable(campaign.campaign_id):
-        return Refusal.UNUSABLE_ID
-    if glimpse is None:
-        return None
+def _refusal(glimpse: Glimpse, scope: Scope) -> Refusal | None:
     if glimpse.account_id != scope.account_id:
         return Refusal.FOREIGN
     return Refusal.OTHER_CHANNEL if glimpse.channel != scope.channel.value else None
-
-
-def _is_same(campaign: Campaign, glimpse: Glimpse, moment: Moment, app_rank: Mapping[str, int]) -> bool:
-    if glimpse.app_id != moment.scope.app_id:
-        return not _takes_over(glimpse, moment.scope.app_id, app_rank)
-    untouched = not glimpse.marked and glimpse.older_run_id is None
-    return untouched and glimpse.content_hash == campaign.content_hash and not moment.rewrite
 
 
 def _takes_over(glimpse: Glimpse, app_id: str, app_rank: Mapping[str, int]) -> bool:
@@ -197,11 +212,11 @@ def _takes_over(glimpse: Glimpse, app_id: str, app_rank: Mapping[str, int]) -> b
     return glimpse.marked or app_rank.get(app_id, last) < app_rank.get(glimpse.app_id, last)
 
 
-def seen_again(ids: Iterable[str], glimpses: Mapping[str, Glimpse], scope: Scope) -> tuple[str, ...]:
-    """Of campaigns whose record came and could not be stored, those of the scope that carry a mark, in id order."""
+def is_marked(stored: Row, scope: Scope) -> bool:
+    """Whether the row is one of the scope's that are missing or deleted."""
     own = (scope.account_id, scope.app_id, scope.channel.value)
-    found = ((one, glimpses[one]) for one in sorted(ids) if one in glimpses)
-    return tuple(one for one, it in found if it.marked and (it.account_id, it.app_id, it.channel) == own)
+    marked = stored["deleted_at"] is not None or stored["missing_since"] is not None
+    return marked and (stored["account_id"], stored["app_id"], stored["channel"]) == own
 
 
 # -- second look ------------------------------------------------------------------------------------------------------
@@ -209,7 +224,7 @@ def seen_again(ids: Iterable[str], glimpses: Mapping[str, Glimpse], scope: Scope
 
 def _names(contact_lists: Iterable[str]) -> str:
     """Names hold any separator: a JSON array is the only safe list. Ordered by code point, as both databases' bytes."""
-    return json.dumps(sorted(contact_lists), ensure_ascii=False, separators=(",", ":"))
+    return msgspec.json.encode(sorted(contact_lists)).decode()
 
 
 def later(seen_at: datetime, known: datetime) -> datetime:
@@ -217,27 +232,22 @@ def later(seen_at: datetime, known: datetime) -> datetime:
     return max(seen_at, known + TICK)
 
 
-def insertion(campaign: Campaign, moment: Moment) -> Change:
-    """The row of a campaign never stored before."""
-    stamps = ("first_seen_at", "valid_from", "counted_at", "last_changed_at")
-    row = {
-        "campaign_id": campaign.campaign_id,
-        "contact_list_names": _names(()),
-        **content(campaign, moment.scope),
-        **dict.fromkeys(stamps, moment.seen_at),
-        "last_run_id": moment.run_id,
-        "missing_since": None,
-        "deleted_at": None,
-        "older_run_id": None,
-    }
-    return Change(
-        Outcome.INSERTED,
-        row,
-        moment.seen_at,
-        links=campaign.contact_lists or (),
-        problems=campaign.problems,
-        raw=campaign.raw,
-    )
+def insertions(new: Iterable[Campaign], moment: Moment) -> list[tuple[Any, ...]]:
+    """The rows of campaigns never stored before, their values in the order of INSERTED."""
+    owner = (moment.scope.account_id, moment.scope.app_id, moment.scope.channel.value)
+    stamps = (*[moment.seen_at] * 4, moment.run_id)
+    return [
+        (
+            one.campaign_id,
+            *owner,
+            *_typed(one),
+            storable(one.raw),
+            one.content_hash,
+            _names(one.contact_lists or ()),
+            *stamps,
+        )
+        for one in new
+    ]
 
 
 def without_text(stored: Row, withhold: Withhold | None) -> Row:

@@ -232,6 +232,8 @@ class Warehouse:
         """Mark a run's absent and unwanted rows as missing, those missing since an earlier run as deleted; only absent
         ones can put the brake on. Raises LeaseLost."""
         gone = absence.Gone(absent, unwanted)
+        if not gone.any:
+            return Settled()
         async with self._database.write() as connection:
             await self._fence(connection, lease, scope)
             return await absence.settle(connection, run_id, scope, gone, self._clock(), accept=accept)

@@ -18,6 +18,7 @@ from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import Budget, RetryPolicy
+from etl.extract.room import Room
 from etl.extract.source import AccountSource, Api
 from etl.model import Campaign, Event, Record, Rejected, Scope
 
@@ -185,6 +186,7 @@ def rig(time: Time, session: aiohttp.ClientSession) -> Callable[..., Rig]:
             budget=Budget(events.append),
             session=session,
             in_flight=asyncio.Semaphore(8),
+            room=Room(10_000),
             decode=decode,
             clock=clock,
             sleep=time.sleep,

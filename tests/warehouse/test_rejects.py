@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from msgspec import structs
 from warehouse.samples import DAY, FEBRUARY, JANUARY, SMS, Night, campaign, query, rejected
 
 from etl.model import FieldProblem, FilteredDate, Loaded, Profile, State
@@ -65,7 +66,9 @@ async def test_bad_fields_are_one_line_per_field(night: MakeNight, warehouse: Wa
     """A field renamed in a thousand records is one line with a count, a sample, and no exit code."""
     problem = FieldProblem("priority", "no number")
     rows = [campaign(f"c-{n:04}", problems=(problem,)) for n in range(1_000)]
-    other = replace(rows[0], problems=(problem, FieldProblem("createdAt", "year 9999")), content_hash="x", raw="{}")
+    other = structs.replace(
+        rows[0], problems=(problem, FieldProblem("createdAt", "year 9999")), content_hash="x", raw="{}"
+    )
     async with night() as tonight:
         assert await tonight.store(*rows) == Loaded(inserted=1_000)
         before = await query(warehouse_url, "SELECT * FROM rejected_records")

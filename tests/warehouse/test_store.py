@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec import structs
 from warehouse.samples import DAY, JANUARY, RANK, SMS, Night, campaign, query, rejected
 
 from etl.errors import AccountUnavailable, WarehouseError, WindowFailed
@@ -236,7 +237,7 @@ async def test_every_typed_value_comes_back(night: MakeNight, warehouse_url: str
 @pytest.mark.parametrize("odd_id", ["x" * 256, "a\x00b", "\ud800", ""])
 async def test_an_id_that_no_key_can_hold_is_rejected(night: MakeNight, warehouse_url: str, odd_id: str) -> None:
     """It stops neither its window nor its neighbours."""
-    odd = replace(campaign("c-0"), campaign_id=odd_id, raw="\x00 \ud800")
+    odd = structs.replace(campaign("c-0"), campaign_id=odd_id, raw="\x00 \ud800")
     async with night() as tonight:
         assert await tonight.store(odd, campaign("c-1")) == Loaded(inserted=1, rejected=1)
     found = await query(warehouse_url, "SELECT reason, raw FROM rejected_records")
@@ -246,7 +247,7 @@ async def test_an_id_that_no_key_can_hold_is_rejected(night: MakeNight, warehous
 async def test_a_window_of_thousands_is_stored_at_once(night: MakeNight, warehouse_url: str) -> None:
     """More rows than a statement takes parameters: 7,000, then the same again, then half of them changed."""
     rows = [campaign(f"c-{n:05}", contact_lists=("a", f"list {n % 50}")) for n in range(7_000)]
-    changed = [replace(row, raw=row.raw + " ", content_hash=f"other {n}") for n, row in enumerate(rows)]
+    changed = [structs.replace(row, raw=row.raw + " ", content_hash=f"other {n}") for n, row in enumerate(rows)]
     half = [campaign(row.campaign_id, name="changed", contact_lists=("a",)) for row in rows[:3_500]]
     async with night() as tonight:
         assert await tonight.store(*rows) == Loaded(inserted=7_000, links_added=14_000)
