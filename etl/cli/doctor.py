@@ -1,4 +1,4 @@
-"""What `check` tries, step by step, and what it tries on top where an account is refused. Prints nothing."""
+"""What `check` tries, step by step, and what each step found. Prints nothing."""
 
 from __future__ import annotations
 
@@ -109,8 +109,9 @@ async def examine(settings: Settings, listings: Listings, show: Callable[[Step],
 
     steps = [await warehouse(settings)]
     show(steps[0])
-    scopes = [scope for some in listings.values() for scope in some] if steps[0].ok else []
-    profiles = {state.scope: state.profile for state in await bootstrap.scope_states(settings, scopes)}
+    scopes = [scope for some in listings.values() for scope in some]
+    states = await bootstrap.scope_states(settings, scopes) if steps[0].ok else []
+    profiles = {state.scope: state.profile for state in states}
     before = dict(profiles)
     async with aclosing(accounts(settings, listings, profiles)) as found:
         async for step in found:
@@ -224,6 +225,7 @@ async def accounts(
 ) -> AsyncGenerator[Step, None]:
     """The accounts side by side; their steps in the configured order."""
     from etl import bootstrap
+    from etl.cli import otherwise
 
     turns = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
     async with bootstrap.sources(impatient(settings), list(listings), lambda _: None) as sources:
@@ -237,9 +239,10 @@ async def accounts(
         try:
             for account, task in zip(listings, tasks, strict=True):
                 steps = await task
-                if tried < ACCOUNTS_TRIED_OTHERWISE and is_worth_another_try(steps[0]):
+                if tried < ACCOUNTS_TRIED_OTHERWISE and otherwise.may_help(steps[0]):
                     tried += 1
-                    steps[0] = await _otherwise(settings, account, listings[account][0], steps[0])
+                    works = await otherwise.tried(impatient(settings), account, listings[account][0])
+                    steps[0] = replace(steps[0], remedy=works or steps[0].remedy)
                 for step in steps:
                     yield step
         finally:
@@ -314,44 +317,3 @@ def observed(profile: Profile) -> str:
     if profile.offset_by is not None:
         words.append(f"`{profile.offset_by}` wins")
     return ", ".join(words) or "too few rows to observe the server"
-
-
-# -- what else could be tried -----------------------------------------------------------------------------------------
-
-SECOND_GENERATION = "/campaign/api/v2/public/{app_id}/campaign/getAllCampaignDetails"
-
-OTHERWISE: tuple[tuple[str, Mapping[str, Mapping[str, object]]], ...] = (
-    ("single_use_tokens = true under [auth]: the JWT app enforces JTI", {"auth": {"single_use_tokens": True}}),
-    ("account_id_in_query = true under [api]", {"api": {"account_id_in_query": True}}),
-    (
-        f'path = "{SECOND_GENERATION}" and account_id_in_query = true under [api]',
-        {"api": {"path": SECOND_GENERATION, "account_id_in_query": True}},
-    ),
-)
-"""Settings that a refused account may want -> what they change. Kore.ai's own pages disagree on all three."""
-
-
-def is_worth_another_try(step: Step) -> bool:
-    """Whether another setting may help: the host answers, and its words do not name a cause that no setting mends."""
-    from etl.extract import answers, refusals
-
-    settled = step.remedy.startswith((refusals.SCOPE, refusals.PLAIN))
-    return (step.trouble == "refused" and not settled) or step.remedy == answers.ELSEWHERE
-
-
-async def _otherwise(settings: Settings, account: ResolvedAccount, scope: Scope, step: Step) -> Step:
-    """The step with a remedy that was seen to work, where one of OTHERWISE does; one or two requests each."""
-    from etl import bootstrap
-    from etl.model import BEGINNING, Census, Profile, Reason, Window
-
-    for words, changes in OTHERWISE:
-        parts = {part: getattr(settings, part).model_copy(update=dict(values)) for part, values in changes.items()}
-        changed = settings.model_copy(update=parts)
-        if all(getattr(changed, part) == getattr(settings, part) for part in parts):
-            continue
-        async with bootstrap.sources(impatient(changed), [account], lambda _: None) as sources:
-            census = Window(scope, BEGINNING, bootstrap.utc_now(), Reason.CENSUS)
-            read = await sources[account].read(census, Profile())
-        if isinstance(read, Census):
-            return replace(step, remedy=f"Tried, and it answers with {words}.")
-    return step

@@ -19,7 +19,7 @@ from hostile_gateway import answer, says
 from night import Command, midnight, served
 
 from etl import shapes
-from etl.cli.doctor import SECOND_GENERATION
+from etl.cli.otherwise import SECOND_GENERATION
 from etl.cli.sandbox import write_config
 from etl.sandbox.app import Sandbox
 from etl.sandbox.catalogue import build_catalogue
