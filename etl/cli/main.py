@@ -26,15 +26,15 @@ from etl.errors import (
 
 VERBS = {
     "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite file, two nights. Needs no account."),
-    "init": ("etl.cli.init", "Write a commented config.toml."),
-    "check": ("etl.cli.check", "Test configuration, credentials, the API and the warehouse."),
+    "init": ("etl.cli.init", "Set it up: asks, tests each answer, writes a commented config.toml."),
+    "check": ("etl.cli.check", "A doctor: tests everything a run needs, names cause and remedy."),
     "migrate": ("etl.cli.migrate", "Create the warehouse's schema or bring it up to date."),
     "plan": ("etl.cli.plan", "Show what sync would read, and what it would cost."),
     "sync": ("etl.cli.sync", "The nightly run: read what is due, prove it, store it."),
     "backfill": ("etl.cli.backfill", "Read an interval again."),
     "verify": ("etl.cli.verify", "Compare source and warehouse, write nothing; exit 1 on a difference."),
     "gaps": ("etl.cli.gaps", "List intervals never proven; exit 1 if there are any."),
-    "status": ("etl.cli.status", "How fresh and how complete each account is."),
+    "status": ("etl.cli.status", "Fresh and complete? What changed, what waits, what to do."),
     "runs": ("etl.cli.runs", "The ledger of runs; `runs show RUN_ID` for one of them."),
     "explain": ("etl.cli.explain", "The life of one campaign, and how surely it was read."),
     "rejects": ("etl.cli.rejects", "Records that could not be stored; `rejects retry`, `rejects ack`."),

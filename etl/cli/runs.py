@@ -153,7 +153,8 @@ def _show(output: Output, run: RunDetail, names: Mapping[Scope, str], *, everyth
             ", ".join(f"{number(line.totals.get(name))} {column.lower()}" for column, name in BROUGHT.items()) + "."
         )
     if not run.windows:
-        output.say("It read no window.")
+        unread = line.verdict in (Verdict.REFUSED, Verdict.UNREADABLE)
+        output.say("It read no window" + ("; `kore-etl check` shows why." if unread else "."))
     place = {scope: number for number, scope in enumerate(names)}
     in_order = sorted(run.windows, key=lambda w: (place.get(w.scope, len(place)), w.scope, w.window_no))
     listings = {scope: list(windows) for scope, windows in groupby(in_order, key=lambda window: window.scope)}

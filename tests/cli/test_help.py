@@ -80,7 +80,6 @@ def test_a_shell_gets_its_script(shell: str, capsys: pytest.CaptureFixture[str])
 @pytest.mark.parametrize(
     ("typed", "offered"),
     [
-        (["kore-etl", "sta"], ["plain,status"]),
         (["kore-etl", "sync", "--account", "latam"], ["plain,67777ce93e25326494e9bbbb"]),
     ],
 )
