@@ -141,13 +141,13 @@ class FieldProblem:
 
 
 class Campaign(msgspec.Struct, frozen=True, gc=False):
-    """One campaign, typed. `raw` is the record's JSON text exactly as it came; `content_hash` is a digest of it.
+    """One campaign, typed. `raw` is the record's JSON exactly as it came, in UTF-8; `content_hash` is a digest of it.
 
     `contact_lists` is None where the source did not say (missing or unreadable): stored links are then kept.
     """
 
     campaign_id: str
-    raw: str
+    raw: bytes
     content_hash: str
     name: str | None = None
     description: str | None = None

@@ -52,13 +52,21 @@ def decode(raw: bytes, scope: Scope) -> Record:
     `Rejected.reason` is `not_utf8`, `nul_byte`, `not_json`, `too_deep`, `not_an_object`, `no_id`, `bad_id` or
     `foreign_account`.
     """
-    try:
-        text = raw.decode()
-    except UnicodeDecodeError:
+    if not _is_utf8(raw):
         return _rejected(raw, "not_utf8", _salvaged(raw))
     if b"\0" in raw:
         return _rejected(raw, "nul_byte", _salvaged(raw))
-    return _plain(raw, text, scope) or _tolerant(raw, text, scope)
+    return _plain(raw, scope) or _tolerant(raw, scope)
+
+
+def _is_utf8(raw: bytes) -> bool:
+    if raw.isascii():
+        return True
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 # -- the documented shape ---------------------------------------------------------------------------------------------
@@ -109,7 +117,7 @@ _schedule = msgspec.json.Decoder(_Schedule | None).decode
 _PRIORITIES = {None: None} | {str(number): number for number in range(1, 6)}
 
 
-def _plain(raw: bytes, text: str, scope: Scope) -> Campaign | None:
+def _plain(raw: bytes, scope: Scope) -> Campaign | None:
     """The campaign, if nothing at all is odd about the record. (An escaped NUL is; msgspec refuses lone surrogates.)"""
     if b"\\u0000" in raw:
         return None
@@ -118,7 +126,7 @@ def _plain(raw: bytes, text: str, scope: Scope) -> Campaign | None:
         campaign_id = record.other_id if record.id is None else record.id
         if campaign_id is None or not is_usable_id(campaign_id) or _contradicts(record, campaign_id, scope):
             return None
-        return _campaign(record, campaign_id, raw, text)
+        return _campaign(record, campaign_id, raw)
     except (msgspec.MsgspecError, ValueError, FieldError, RecursionError):
         return None
 
@@ -131,7 +139,7 @@ def _contradicts(record: _Shape, campaign_id: str, scope: Scope) -> bool:
     )
 
 
-def _campaign(record: _Shape, campaign_id: str, raw: bytes, text: str) -> Campaign:
+def _campaign(record: _Shape, campaign_id: str, raw: bytes) -> Campaign:
     kind = record.campaign_execution_type
     message = record.message.message if record.message else None
     sent = record.total_messages_sent
@@ -142,7 +150,7 @@ def _campaign(record: _Shape, campaign_id: str, raw: bytes, text: str) -> Campai
         slice_ = bytes(record.schedule).decode()
     return Campaign(
         campaign_id=campaign_id,
-        raw=text,
+        raw=raw,
         content_hash=digest(raw),
         name=record.name,
         description=record.description,
@@ -215,9 +223,9 @@ class _Fields:
         return mended
 
 
-def _tolerant(raw: bytes, text: str, scope: Scope) -> Record:
+def _tolerant(raw: bytes, scope: Scope) -> Record:
     try:
-        values = loads(text)
+        values = loads(raw.decode())
     except RecursionError:
         return _rejected(raw, "too_deep", {})
     except ValueError:
@@ -231,10 +239,10 @@ def _tolerant(raw: bytes, text: str, scope: Scope) -> Record:
         return _rejected(raw, "no_id" if has_none else "bad_id", values)
     if fields.read("accountId", as_text) not in {None, "", scope.account_id}:
         return _rejected(raw, "foreign_account", values)
-    return _campaign_of(fields, campaign_id, raw, text)
+    return _campaign_of(fields, campaign_id, raw)
 
 
-def _campaign_of(fields: _Fields, campaign_id: str, raw: bytes, text: str) -> Campaign:
+def _campaign_of(fields: _Fields, campaign_id: str, raw: bytes) -> Campaign:
     for name in _REQUIRED:
         if fields.value(name) is None:
             fields.note(name, "missing")
@@ -243,7 +251,7 @@ def _campaign_of(fields: _Fields, campaign_id: str, raw: bytes, text: str) -> Ca
     schedule = _schedule_text(fields, raw)
     return Campaign(
         campaign_id=campaign_id,
-        raw=text,
+        raw=raw,
         content_hash=digest(raw),
         name=fields.text("name"),
         description=fields.text("description"),

@@ -275,10 +275,10 @@ def test_a_bug_with_its_traceback(
 ) -> None:
     """It names files, lines and the kind of error; no message, no value, no local variable."""
 
-    def broken(campaign: object, moment: object) -> object:
-        raise ValueError(f"{SECRET} {campaign}")
+    def broken(campaigns: object, moment: object) -> object:
+        raise ValueError(f"{SECRET} {campaigns}")
 
-    monkeypatch.setattr(warehouse_rows, "insertion", broken)
+    monkeypatch.setattr(warehouse_rows, "insertions", broken)
     with planted(tmp_path, capsys, sqlite_url) as (_, kore_etl):
         code, _, err = kore_etl("--verbose", "sync")
         assert (code, "ValueError" in err, "loader.py" in err) == (70, True, True)

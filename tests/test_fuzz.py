@@ -36,8 +36,8 @@ def test_a_decoder_that_alters_a_record_is_found_out(monkeypatch: pytest.MonkeyP
     """One whose fast path takes other values than its tolerant one."""
     plain = transform._plain
 
-    def careless(raw: bytes, text: str, scope: Scope) -> Campaign | None:
-        found = plain(raw, text, scope)
+    def careless(raw: bytes, scope: Scope) -> Campaign | None:
+        found = plain(raw, scope)
         return found and structs.replace(found, name="x")
 
     monkeypatch.setattr(transform, "_plain", careless)

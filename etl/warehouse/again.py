@@ -15,7 +15,7 @@ from datetime import datetime
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import BEGINNING, Campaign, Channel, Mended, Record, Scope
+from etl.model import BEGINNING, Campaign, Channel, Mended, Record, Rejected, Scope
 from etl.warehouse import history, loader, rejects, rows
 from etl.warehouse.dialect import in_values
 from etl.warehouse.rows import Change, Moment, Outcome, Row, Withhold
@@ -154,8 +154,12 @@ async def forget_texts(connection: AsyncConnection, turn: Turn, wanted: Sequence
     """Make the raw texts of these rejected records what would be stored of them now."""
     chosen = in_values(rejected_records.c.rejected_id, wanted, connection.dialect)
     found = await connection.execute(select(rejected_records.c.rejected_id, rejected_records.c.raw).where(chosen))
-    kept = {key: (raw, rows.storable(turn.read(raw).raw)) for key, raw in found}
+    kept = {key: (raw, _text(turn.read(raw))) for key, raw in found}
     await rejects.reword(connection, {key: now for key, (before, now) in kept.items() if now != before})
+
+
+def _text(record: Record) -> str:
+    return rows.storable(record.raw) if isinstance(record, Rejected) else rows.stored_text(record.raw)
 
 
 # -- both -------------------------------------------------------------------------------------------------------------

@@ -44,7 +44,6 @@ WRITES = "kore_etl_writes"
 
 _PRAGMAS = (
     "PRAGMA synchronous = NORMAL",  # with a write-ahead log a power cut may undo the last windows, never tear one
-    "PRAGMA cache_size = -4000",  # 4 MB, each: keys come in random order
 )
 
 WAL_TRIES = 20

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, FilteredDate, Reason, Rejected, Scope, State, Sweep
 from etl.warehouse.dialect import in_values
-from etl.warehouse.rows import Change, Refusal, digest63, storable
+from etl.warehouse.rows import Change, Refusal, digest63, storable, stored_text
 from etl.warehouse.schema import rejected_records as table
 
 FIELD = "field:"
@@ -51,7 +51,7 @@ def of_records(scope: Scope, rejected: Iterable[Rejected], refused: Iterable[tup
     """The lines of wholly rejected records: transform's, and those that only the warehouse can tell."""
     lines = [_line(scope, "record", one.key, one.reason, one.raw, one.campaign_id, one.created_at) for one in rejected]
     lines += [
-        _line(scope, why.value, one.campaign_id, why.value, one.raw, one.campaign_id, one.created_at)
+        _line(scope, why.value, one.campaign_id, why.value, stored_text(one.raw), one.campaign_id, one.created_at)
         for one, why in refused
     ]
     return _once(lines)
@@ -71,7 +71,7 @@ def of_fields(scope: Scope, new: Iterable[Campaign], changes: Iterable[Change]) 
                 "field",
                 problem.field,
                 FIELD + storable(problem.field),
-                one.raw,
+                stored_text(one.raw),
                 one.campaign_id,
                 None,
                 storable(problem.problem),

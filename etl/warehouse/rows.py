@@ -10,7 +10,6 @@ after the one before it, so that the intervals of its history cannot bend.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -43,7 +42,6 @@ _TYPED = tuple(
     for name in (*ATTRIBUTES, "total_messages_sent", "created_at", "updated_at", "instance_updated_at")
     if name not in ("account_id", "app_id", "channel")
 )
-_LONE = re.compile("[\ud800-\udfff]")
 _typed = attrgetter(*_TYPED)
 
 INSERTED = (
@@ -127,7 +125,7 @@ class Change:
     links: tuple[str, ...] | None = None
     """None: they stay as they are."""
     problems: tuple[FieldProblem, ...] = ()
-    raw: str = ""
+    raw: bytes = b""
     older: bool = False
 
     @property
@@ -155,10 +153,23 @@ def contact_list_id(account_id: str, name: str) -> int:
 
 def storable(text: str) -> str:
     """The text with NUL and lone surrogates, which no database takes, shown as JSON escapes."""
-    if "\x00" not in text and (text.isascii() or not _LONE.search(text)):
+    if "\x00" not in text and (text.isascii() or _encodes(text)):
         return text
     shown = text.replace("\x00", "\\u0000")
     return shown.encode("utf-8", "backslashreplace").decode()
+
+
+def _encodes(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def stored_text(raw: bytes) -> str:
+    """A record's text as `raw` holds it."""
+    return storable(raw.decode("utf-8", "surrogatepass"))
 
 
 def is_usable(campaign_id: str) -> bool:
@@ -241,7 +252,7 @@ def insertions(new: Iterable[Campaign], moment: Moment) -> list[tuple[Any, ...]]
             one.campaign_id,
             *owner,
             *_typed(one),
-            storable(one.raw),
+            stored_text(one.raw),
             one.content_hash,
             _names(one.contact_lists or ()),
             *stamps,
@@ -263,7 +274,7 @@ def change(found: Row, campaign: Campaign, moment: Moment) -> Change:
     """What a campaign read again changes in its stored row."""
     stored = without_text(found, moment.withhold)
     moved = stored["app_id"] != moment.scope.app_id
-    equal = stored["content_hash"] == campaign.content_hash or same_json(stored["raw"], campaign.raw)
+    equal = stored["content_hash"] == campaign.content_hash or same_json(stored["raw"], stored_text(campaign.raw))
     if not equal and _refuse_as_older(stored, campaign, moment):
         return _keep(found, campaign, moment, moved=moved)
     row = {**stored, "missing_since": None, "deleted_at": None, "older_run_id": None, "app_id": moment.scope.app_id}
@@ -321,7 +332,7 @@ def content(campaign: Campaign, scope: Scope) -> dict[str, Any]:
         "app_id": scope.app_id,
         "channel": scope.channel.value,
         **{name: getattr(campaign, name) for name in _TYPED},
-        "raw": storable(campaign.raw),
+        "raw": stored_text(campaign.raw),
         "content_hash": campaign.content_hash,
     }
 

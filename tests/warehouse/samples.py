@@ -42,7 +42,7 @@ def campaign(campaign_id: str, *, raw: str | None = None, **values: Any) -> Camp
     typed = {"name": f"Campaign {campaign_id}", "created_at": JANUARY, **values}
     text = raw if raw is not None else json.dumps({"id": campaign_id, **typed}, default=str)
     digest = blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return Campaign(campaign_id=campaign_id, raw=text, content_hash=digest, **typed)
+    return Campaign(campaign_id=campaign_id, raw=text.encode("utf-8", "surrogatepass"), content_hash=digest, **typed)
 
 
 def rejected(key: str, **values: Any) -> Rejected:

@@ -183,7 +183,7 @@ async def test_a_run_that_is_stopped_has_counted_what_it_wrote(
 
 def waits(campaign_id: str, **said: Any) -> Any:
     """A record that was rejected when it came, and that `decode` reads."""
-    raw = record(campaign_id, **said).raw
+    raw = record(campaign_id, **said).raw.decode()
     return rejected(f"r-{raw}", raw=raw, campaign_id=campaign_id, created_at=JANUARY)
 
 

@@ -67,7 +67,7 @@ async def test_bad_fields_are_one_line_per_field(night: MakeNight, warehouse: Wa
     problem = FieldProblem("priority", "no number")
     rows = [campaign(f"c-{n:04}", problems=(problem,)) for n in range(1_000)]
     other = structs.replace(
-        rows[0], problems=(problem, FieldProblem("createdAt", "year 9999")), content_hash="x", raw="{}"
+        rows[0], problems=(problem, FieldProblem("createdAt", "year 9999")), content_hash="x", raw=b"{}"
     )
     async with night() as tonight:
         assert await tonight.store(*rows) == Loaded(inserted=1_000)

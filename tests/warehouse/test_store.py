@@ -216,7 +216,9 @@ async def test_odd_texts_are_stored_exactly(night: MakeNight, warehouse_url: str
         stored = campaign("c-1", name=text, message_text=text, contact_lists=(text,))
         assert await tonight.store(stored) == Loaded(inserted=1, links_added=1)
         assert await tonight.store(stored) == Loaded(unchanged=1)
-    assert await query(warehouse_url, "SELECT name, message_text, raw FROM campaigns") == [(text, text, stored.raw)]
+    assert await query(warehouse_url, "SELECT name, message_text, raw FROM campaigns") == [
+        (text, text, stored.raw.decode())
+    ]
     assert await query(warehouse_url, "SELECT name FROM contact_lists") == [(text,)]
 
 
@@ -237,7 +239,7 @@ async def test_every_typed_value_comes_back(night: MakeNight, warehouse_url: str
 @pytest.mark.parametrize("odd_id", ["x" * 256, "a\x00b", "\ud800", ""])
 async def test_an_id_that_no_key_can_hold_is_rejected(night: MakeNight, warehouse_url: str, odd_id: str) -> None:
     """It stops neither its window nor its neighbours."""
-    odd = structs.replace(campaign("c-0"), campaign_id=odd_id, raw="\x00 \ud800")
+    odd = structs.replace(campaign("c-0"), campaign_id=odd_id, raw="\x00 \ud800".encode("utf-8", "surrogatepass"))
     async with night() as tonight:
         assert await tonight.store(odd, campaign("c-1")) == Loaded(inserted=1, rejected=1)
     found = await query(warehouse_url, "SELECT reason, raw FROM rejected_records")
@@ -247,7 +249,7 @@ async def test_an_id_that_no_key_can_hold_is_rejected(night: MakeNight, warehous
 async def test_a_window_of_thousands_is_stored_at_once(night: MakeNight, warehouse_url: str) -> None:
     """More rows than a statement takes parameters: 7,000, then the same again, then half of them changed."""
     rows = [campaign(f"c-{n:05}", contact_lists=("a", f"list {n % 50}")) for n in range(7_000)]
-    changed = [structs.replace(row, raw=row.raw + " ", content_hash=f"other {n}") for n, row in enumerate(rows)]
+    changed = [structs.replace(row, raw=row.raw + b" ", content_hash=f"other {n}") for n, row in enumerate(rows)]
     half = [campaign(row.campaign_id, name="changed", contact_lists=("a",)) for row in rows[:3_500]]
     async with night() as tonight:
         assert await tonight.store(*rows) == Loaded(inserted=7_000, links_added=14_000)
