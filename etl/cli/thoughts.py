@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from etl import errors
 
-NOTHING = "Nothing was read or written."
-STORED = "Every window finished before is stored whole, the one in hand not at all; the next run goes on from there."
+NOTHING = "Everything as it was: nothing was read or written."
+STORED = "Everything stored so far, in whole windows; the next run goes on from there."
 OTHERS = "What was stored stays; the other accounts went on."
 
 

@@ -116,4 +116,4 @@ def test_an_error_that_ends_a_verb_says_what_was_kept(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KORE_ETL_WAREHOUSE__URL", "postgresql://me@127.0.0.1:9/db")
     assert run(["status"]) == 6
-    assert capsys.readouterr().err.splitlines()[1].startswith("Kept: Every window finished before is stored whole")
+    assert capsys.readouterr().err.splitlines()[1].startswith("Kept: Everything stored so far, in whole windows")
