@@ -20,6 +20,7 @@ from etl.extract.room import Room
 from etl.extract.source import AccountSource, Api
 from etl.model import (
     BEGINNING,
+    Decode,
     Difference,
     Emit,
     Interval,
@@ -56,13 +57,20 @@ def warehouse(settings: Settings) -> Warehouse:
         schema=place.schema_name,
         password=place.password(),
         clock=utc_now,
+        decode=decode(settings),
         withhold=None if place.store_message_text else withheld.stored,
     )
 
 
-def decode(settings: Settings) -> Callable[[bytes, Scope], Record]:
+def decode(settings: Settings) -> Decode:
     """How a record's bytes become what is stored of it."""
     return transform.decode if settings.warehouse.store_message_text else withheld.decode
+
+
+def _glance(settings: Settings, account: ResolvedAccount) -> Callable[[bytes, Scope], Record]:
+    """How much of a record is read when it comes: all of it where all of it decides what becomes of it."""
+    whole = account.keep != Keep() or not settings.warehouse.store_message_text
+    return decode(settings) if whole else transform.glance
 
 
 def address(settings: Settings) -> Address:
@@ -73,7 +81,7 @@ def address(settings: Settings) -> Address:
 
 @asynccontextmanager
 async def sources(
-    settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit
+    settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit, *, whole: bool = True
 ) -> AsyncIterator[dict[ResolvedAccount, AccountSource]]:
     """A source for each account; they share connections, places in flight and what may be spent on trying again, the
     apps of one account its pace."""
@@ -100,7 +108,7 @@ async def sources(
                 session=session,
                 in_flight=in_flight,
                 room=room,
-                decode=decode(settings),
+                decode=decode(settings) if whole else _glance(settings, account),
                 clock=utc_now,
                 sleep=asyncio.sleep,
                 monotonic=time.monotonic,
@@ -218,7 +226,7 @@ async def execute(
     stop_code: Callable[[], int],
 ) -> RunOutcome:
     """Run an order: an empty warehouse is migrated first, one on another schema version is refused."""
-    async with warehouse(settings) as store, sources(settings, list(scopes), emit) as opened:
+    async with warehouse(settings) as store, sources(settings, list(scopes), emit, whole=False) as opened:
         await store.ready()
         return await pipeline.run(_jobs(scopes, opened), store, order, clock=utc_now, emit=emit, stop_code=stop_code)
 

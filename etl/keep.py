@@ -29,7 +29,7 @@ def kept(keep: Keep, sweep: Sweep) -> Sweep:
     """The sweep without the campaigns that are left out: their ids are in `unwanted`. Its counts stay as they were."""
     if keep == EVERYTHING:
         return sweep
-    unwanted = {one.campaign_id for one in sweep.records if not isinstance(one, Rejected) and not wants(keep, one)}
+    unwanted = {one.campaign_id for one in sweep.records if isinstance(one, Campaign) and not wants(keep, one)}
     records = (one for one in sweep.records if isinstance(one, Rejected) or one.campaign_id not in unwanted)
     return replace(sweep, records=tuple(records), unwanted=frozenset(unwanted))
 

@@ -190,7 +190,29 @@ class Rejected:
     updated_at: datetime | None = None
 
 
-Record = Campaign | Rejected
+class Unread(msgspec.Struct, frozen=True, gc=False):
+    """A campaign of which no more was read than proofs need; the rest is read where it has to be stored.
+
+    Most nights most campaigns are as they were: their `content_hash` says so, and nobody reads them.
+    """
+
+    campaign_id: str
+    raw: bytes
+    content_hash: str
+    status: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+    @property
+    def key(self) -> str:
+        """What tells rows apart in a proof."""
+        return self.campaign_id
+
+
+Record = Campaign | Unread | Rejected
+
+Decode = Callable[[bytes, Scope], Campaign | Rejected]
+"""A record's JSON -> what it says; never raises."""
 
 
 @dataclass(frozen=True, slots=True)

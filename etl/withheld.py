@@ -14,13 +14,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from etl import slices, transform
-from etl.model import Campaign, Record, Rejected, Scope
+from etl.model import Campaign, Rejected, Scope
 from etl.values import is_withheld, withheld
 
 _WHOLE = re.compile(rb"\[[0-9]+ bytes, not stored: store_message_text is off, digest [0-9a-f]+\]")
 
 
-def decode(raw: bytes, scope: Scope) -> Record:
+def decode(raw: bytes, scope: Scope) -> Campaign | Rejected:
     """As `transform.decode`, of what is kept. In a record that cannot be read nobody can tell where the text is: of it
     nothing is kept but length and digest."""
     record, kept = transform.decode(raw, scope), _without_text(raw)
@@ -69,7 +69,7 @@ def _told(raw: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _unread(raw: bytes, record: Record) -> Rejected:
+def _unread(raw: bytes, record: Campaign | Rejected) -> Rejected:
     if isinstance(record, Campaign):  # read by a decoder that forgives more than the splitter does
         return Rejected(record.content_hash, _whole(raw), "not_json", record.campaign_id, record.created_at)
     return replace(record, raw=_whole(raw))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl import transform
-from etl.model import Campaign, Channel, FieldProblem, Rejected, Scope
+from etl.model import Campaign, Channel, FieldProblem, Rejected, Scope, Unread
 from etl.transform import decode
 from etl.values import readable
 
@@ -763,3 +763,27 @@ def test_any_damage_to_a_record_is_survived(position: int, junk: bytes) -> None:
     """A record with some bytes overwritten is still a campaign or rejected."""
     raw = SIMPLE.encode()
     assert isinstance(decode(raw[:position] + junk + raw[position + len(junk) :], SMS), Campaign | Rejected)
+
+
+# -- no more than proofs need -----------------------------------------------------------------------------------------
+
+
+def test_a_record_of_the_documented_shape_is_only_glanced_at() -> None:
+    """Its identity, dates, status and digest, as a whole reading gives them."""
+    for text in (ADVANCED, SIMPLE):
+        seen, read = transform.glance(text.encode(), SMS), decode(text.encode(), SMS)
+        assert isinstance(seen, Unread)
+        assert seen == Unread(**{name: getattr(read, name) for name in Unread.__struct_fields__})
+
+
+@settings(max_examples=300, deadline=None)
+@given(RECORDS | WILD | ANY_JSON, st.booleans())
+def test_a_glance_tells_what_a_whole_reading_tells(record: object, escaped: bool) -> None:
+    """What it calls a campaign is one, with these dates; of everything else it gives the whole reading."""
+    raw = json.dumps(record, ensure_ascii=escaped).encode(errors="replace")
+    seen, read = transform.glance(raw, SMS), decode(raw, SMS)
+    if isinstance(seen, Unread):
+        assert isinstance(read, Campaign)
+        assert seen == Unread(**{name: getattr(read, name) for name in Unread.__struct_fields__})
+    else:
+        assert seen == read

@@ -15,13 +15,12 @@ from datetime import datetime
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import BEGINNING, Campaign, Channel, Mended, Record, Rejected, Scope
+from etl.model import BEGINNING, Campaign, Channel, Decode, Mended, Rejected, Scope
 from etl.warehouse import history, loader, rejects, rows
 from etl.warehouse.dialect import in_values
 from etl.warehouse.rows import Change, Moment, Outcome, Row, Withhold
 from etl.warehouse.schema import campaigns, rejected_records
 
-Decode = Callable[[bytes, Scope], Record]
 Wants = Callable[[Campaign], bool]
 
 CHUNK = 1_000
@@ -45,7 +44,7 @@ class Turn:
     def moment(self) -> Moment:
         return Moment(self.run_id, self.scope, self.now, self.now, rewrite=False, withhold=self.withhold)
 
-    def read(self, raw: str) -> Record:
+    def read(self, raw: str) -> Campaign | Rejected:
         """The stored text, as the present program understands it."""
         return self.decode(raw.encode(), self.scope)
 
@@ -158,7 +157,7 @@ async def forget_texts(connection: AsyncConnection, turn: Turn, wanted: Sequence
     await rejects.reword(connection, {key: now for key, (before, now) in kept.items() if now != before})
 
 
-def _text(record: Record) -> str:
+def _text(record: Campaign | Rejected) -> str:
     return rows.storable(record.raw) if isinstance(record, Rejected) else rows.stored_text(record.raw)
 
 

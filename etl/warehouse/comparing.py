@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from etl.model import (
+    Campaign,
     Difference,
     Emit,
     FailedRead,
@@ -22,11 +23,18 @@ from etl.model import (
     State,
     Stock,
     Sweep,
+    Unread,
     Verdict,
 )
 from etl.warehouse import rows
 from etl.warehouse.lease import Lease
 from etl.warehouse.warehouse import Warehouse
+
+
+def _whole(record: Campaign | Unread) -> Campaign:
+    if isinstance(record, Unread):
+        raise TypeError("A campaign to be compared was not read.")
+    return record
 
 
 class Comparing:
@@ -77,7 +85,7 @@ class Comparing:
         keep: str | None = None,
     ) -> Loaded:
         scope = sweep.window.scope
-        read = rows.once(record for record in sweep.records if not isinstance(record, Rejected))
+        read = rows.once(_whole(record) for record in sweep.records if not isinstance(record, Rejected))
         shown = {record.campaign_id for record in sweep.records if record.campaign_id is not None}
         self._seen[scope] |= shown
         self._unwanted[scope] = (self._unwanted[scope] | sweep.unwanted) - shown

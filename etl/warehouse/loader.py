@@ -4,7 +4,7 @@ sorted; what a change ends is copied out first (history.py)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import and_, bindparam, delete, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import Campaign, Loaded, Rejected, Sweep
+from etl.model import Campaign, Decode, Loaded, Record, Rejected, Sweep, Unread
 from etl.warehouse import bulk, history, links, rejects, rows
 from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values, pairs
@@ -46,14 +46,17 @@ async def load(
     app_rank: Mapping[str, int],
     *,
     rewrite: bool,
+    decode: Decode,
     withhold: Withhold | None = None,
 ) -> Stored:
-    """Store a window's records in the caller's transaction. A row stored meanwhile by another writer raises
-    RowConflict: the caller looks again."""
+    """Store a window's records in the caller's transaction; of those that are new or changed `decode` reads what was
+    left unread. A row stored meanwhile by another writer raises RowConflict: the caller looks again."""
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
-    read = rows.once(record for record in sweep.records if not isinstance(record, Rejected))
+    unlike = await look(connection, _campaigns(sweep), moment)
+    sweep = replace(sweep, records=tuple(_read(sweep.records, unlike, decode, moment)))
+    read = _campaigns(sweep)
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
-    looked = rows.sort(read, await look(connection, read, moment), moment, app_rank)
+    looked = rows.sort(read, unlike, moment, app_rank)
     changes = await _changes(connection, looked, moment)
     unmarked = await _unmarked(connection, {one.campaign_id for one in rejected} - _ids(read), moment)
     of_links = await write(connection, looked.new, [*changes, *unmarked], moment)
@@ -70,7 +73,19 @@ def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bo
     return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite, withhold)
 
 
-def _ids(campaigns: Iterable[Campaign]) -> set[str]:
+def _campaigns(sweep: Sweep) -> tuple[Campaign | Unread, ...]:
+    return rows.once(record for record in sweep.records if not isinstance(record, Rejected))
+
+
+def _read(
+    records: Iterable[Record], unlike: Mapping[str, Glimpse | None], decode: Decode, moment: Moment
+) -> Iterator[Record]:
+    """The records, those that are not plainly stored as they came read whole."""
+    for one in records:
+        yield decode(one.raw, moment.scope) if isinstance(one, Unread) and one.campaign_id in unlike else one
+
+
+def _ids(campaigns: Iterable[Campaign | Unread]) -> set[str]:
     return {one.campaign_id for one in campaigns}
 
 
@@ -102,7 +117,9 @@ def _stored(looked: Sorted, changes: Sequence[Change], of_links: Links, rejected
 # -- looking ----------------------------------------------------------------------------------------------------------
 
 
-async def look(connection: AsyncConnection, read: Sequence[Campaign], moment: Moment) -> dict[str, Glimpse | None]:
+async def look(
+    connection: AsyncConnection, read: Sequence[Campaign | Unread], moment: Moment
+) -> dict[str, Glimpse | None]:
     """The first look, done by the database: of these campaigns all that are not plainly stored as they came, with what
     is stored of them; None = nothing. Ids that no database takes are left out."""
     asked = {one.campaign_id: one.content_hash for one in read if rows.is_usable(one.campaign_id)}

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, bindparam, false, func, insert, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import Campaign, FilteredDate, Reason, Rejected, Scope, State, Sweep
+from etl.model import Campaign, FilteredDate, Reason, Rejected, Scope, State, Sweep, Unread
 from etl.warehouse.dialect import in_values
 from etl.warehouse.rows import Change, Refusal, digest63, storable, stored_text
 from etl.warehouse.schema import rejected_records as table
@@ -47,7 +47,9 @@ class Line:
     record_created_at: datetime | None
 
 
-def of_records(scope: Scope, rejected: Iterable[Rejected], refused: Iterable[tuple[Campaign, Refusal]]) -> list[Line]:
+def of_records(
+    scope: Scope, rejected: Iterable[Rejected], refused: Iterable[tuple[Campaign | Unread, Refusal]]
+) -> list[Line]:
     """The lines of wholly rejected records: transform's, and those that only the warehouse can tell."""
     lines = [_line(scope, "record", one.key, one.reason, one.raw, one.campaign_id, one.created_at) for one in rejected]
     lines += [

@@ -17,11 +17,11 @@ from enum import Enum
 from functools import lru_cache
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from etl.model import Campaign, FieldProblem, Scope
+from etl.model import Campaign, FieldProblem, Scope, Unread
 from etl.warehouse.same import is_equal, same_json
 from etl.warehouse.schema import ATTRIBUTES, COUNTERS
 
@@ -60,6 +60,9 @@ INSERTED = (
     "last_run_id",
 )
 """The columns of a campaign stored for the first time; the others are null."""
+
+
+C = TypeVar("C", Campaign, Campaign | Unread)
 
 
 class Refusal(Enum):
@@ -109,7 +112,7 @@ class Sorted:
     compare: tuple[Campaign, ...]
     """To be compared with the full stored row."""
     same: int
-    refused: tuple[tuple[Campaign, Refusal], ...]
+    refused: tuple[tuple[Campaign | Unread, Refusal], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +183,14 @@ def is_usable(campaign_id: str) -> bool:
 # -- first look -------------------------------------------------------------------------------------------------------
 
 
-def once(campaigns: Iterable[Campaign]) -> tuple[Campaign, ...]:
+def once(campaigns: Iterable[C]) -> tuple[C, ...]:
     """Each id once, the last one read, in id order."""
     by_id = {campaign.campaign_id: campaign for campaign in campaigns}
     return tuple(by_id[campaign_id] for campaign_id in sorted(by_id))
 
 
 def sort(
-    campaigns: Sequence[Campaign],
+    campaigns: Sequence[Campaign | Unread],
     looked: Mapping[str, Glimpse | None],
     moment: Moment,
     app_rank: Mapping[str, int],
@@ -196,11 +199,13 @@ def sort(
     stored as they came, of those that it knows no row of none is stored."""
     new: list[Campaign] = []
     compare: list[Campaign] = []
-    refused: list[tuple[Campaign, Refusal]] = []
+    refused: list[tuple[Campaign | Unread, Refusal]] = []
     for campaign in campaigns:
         if campaign.campaign_id not in looked:
             if not is_usable(campaign.campaign_id):
                 refused.append((campaign, Refusal.UNUSABLE_ID))
+        elif isinstance(campaign, Unread):
+            raise TypeError("A campaign that is new or changed was not read.")
         elif (glimpse := looked[campaign.campaign_id]) is None:
             new.append(campaign)
         elif (refusal := _refusal(glimpse, moment.scope)) is not None:

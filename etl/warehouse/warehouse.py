@@ -17,12 +17,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from etl.errors import WarehouseError
 from etl.model import (
     Campaign,
+    Decode,
     Difference,
     Emit,
     FailedRead,
     Loaded,
     Mended,
     Profile,
+    Rejected,
     Scope,
     ScopeState,
     Settled,
@@ -47,7 +49,7 @@ from etl.warehouse import (
     rights,
     standing,
 )
-from etl.warehouse.again import Decode, Wants
+from etl.warehouse.again import Wants
 from etl.warehouse.database import Database
 from etl.warehouse.dialect import insert_or_replace
 from etl.warehouse.failures import RowConflict
@@ -77,6 +79,10 @@ async def _looking_again(store: Callable[[], Awaitable[T]]) -> T:
     raise AssertionError("unreachable")
 
 
+def _none_unread(_raw: bytes, _scope: Scope) -> Campaign | Rejected:
+    raise TypeError("A record came unread, and this warehouse was not told how to read it.")
+
+
 class Warehouse:
     """A warehouse at a URL. Use as an async context manager, or `close()` it, within one event loop.
 
@@ -84,9 +90,15 @@ class Warehouse:
     """
 
     def __init__(
-        self, database: Database, clock: Callable[[], datetime], sleep: Sleep, withhold: Withhold | None = None
+        self,
+        database: Database,
+        clock: Callable[[], datetime],
+        sleep: Sleep,
+        decode: Decode,
+        withhold: Withhold | None = None,
     ) -> None:
         self._database = database
+        self._decode = decode
         self._withhold = withhold
         self._clock = clock
         self._sleep = sleep
@@ -101,14 +113,16 @@ class Warehouse:
         password: str | None = None,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        decode: Decode = _none_unread,
         withhold: Withhold | None = None,
     ) -> Warehouse:
         """A warehouse at `url`; nothing is opened yet. Raises ConfigError for a URL that cannot be used.
 
-        `schema` is PostgreSQL's; `password` is used where the URL has none. `withhold`: message texts are not to be
+        `schema` is PostgreSQL's; `password` is used where the URL has none. `decode` reads what comes unread, where it
+        is new or changed. `withhold`: message texts are not to be
         stored, and what is stored of them already is taken out wherever such a row is touched.
         """
-        return cls(Database(address.parse(url, schema=schema, password=password)), clock, sleep, withhold)
+        return cls(Database(address.parse(url, schema=schema, password=password)), clock, sleep, decode, withhold)
 
     async def __aenter__(self) -> Self:
         return self
@@ -205,7 +219,15 @@ class Warehouse:
     ) -> Loaded:
         async with self._database.write() as connection:
             await self._fence(connection, lease, sweep.window.scope)
-            stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite, withhold=self._withhold)
+            stored = await loader.load(
+                connection,
+                run_id,
+                sweep,
+                app_rank,
+                rewrite=rewrite,
+                decode=self._decode,
+                withhold=self._withhold,
+            )
             absent = await absence.candidates(connection, sweep)
             unwanted = await absence.unwanted(connection, sweep)
             place = ledger.Place(run_id, self._next_window(run_id), lease.epoch, keep)
