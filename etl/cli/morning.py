@@ -70,7 +70,10 @@ def worst_first(listings: Sequence[Listing]) -> list[Listing]:
     return sorted(listings, key=lambda one: (one.state, -(one.fresh.age_seconds or 0.0)))
 
 
-def verdict(listings: Sequence[Listing]) -> tuple[Mark, str]:
+TROUBLED = (Verdict.INCOMPLETE, Verdict.REFUSED, Verdict.UNREADABLE, Verdict.FAILED)
+
+
+def verdict(listings: Sequence[Listing], runs: Sequence[RunLine] = ()) -> tuple[Mark, str]:
     """One line over everything."""
     if not listings:
         return ODD, "Nothing is configured and nothing was ever read."
@@ -79,9 +82,11 @@ def verdict(listings: Sequence[Listing]) -> tuple[Mark, str]:
     if counts[State.GOOD] + counts[State.REJECTED] == len(listings):
         until = min(one.fresh.proven_until for one in listings if one.fresh.proven_until is not None)
         said = f"Fresh and complete: every campaign created before {here(until)} {zone()} is here and proven ({total})"
-        if not counts[State.REJECTED]:
-            return GOOD, f"{said}."
-        return ODD, f"{said}, but for records that could not be stored."
+        if counts[State.REJECTED]:
+            return ODD, f"{said}, but for records that could not be stored."
+        if runs and runs[0].verdict in TROUBLED:
+            return ODD, f"{said}, but the last run was {runs[0].verdict.value}."
+        return GOOD, f"{said}."
     told = [
         f"{number(counts[state])} {WORDS[state]}"
         for state in (State.NEVER, State.UNPROVEN, State.STALE)
@@ -127,6 +132,10 @@ def to_do(listings: Sequence[Listing], runs: Sequence[RunLine], now: datetime) -
     states = {one.state for one in listings}
     if runs and runs[0].verdict is Verdict.RUNNING:
         yield "A run is under way: look again when it has ended."
+    if runs and runs[0].verdict in (Verdict.REFUSED, Verdict.UNREADABLE):
+        yield "`kore-etl check` says why the last run could not read the source."
+    elif runs and runs[0].verdict in TROUBLED and not any(one.state.needs_somebody for one in listings):
+        yield "`kore-etl runs show latest` says what was wrong with the last run."
     quiet_for = now - runs[0].started_at if runs else None
     if quiet_for is not None and quiet_for > STALE:
         yield f"No run for {ago(quiet_for)}: is the schedule still there? `kore-etl sync` catches up by itself."

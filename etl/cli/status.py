@@ -72,7 +72,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, ever
             "runs": [plain(run) for run in found.runs],
         }
     )
-    mark, said = morning.verdict(found.listings)
+    mark, said = morning.verdict(found.listings, found.runs)
     output.step(mark, "", 0, said)
     output.fact("Last run", morning.last_run(found.runs, now))
     output.fact("24 hours", morning.changed(found.listings))

@@ -74,6 +74,15 @@ def test_the_verdict_counts_what_is_wrong_and_the_worst_come_first() -> None:
     assert morning.verdict([fine, listing(rejects_waiting=3)])[0] is ODD
 
 
+def test_a_run_that_failed_is_told_though_the_copy_is_still_fresh() -> None:
+    """It will not be tomorrow; what to do is said."""
+    runs = [run(1, Verdict.UNREADABLE), run(25)]
+    mark, said = morning.verdict([listing()], runs)
+    assert mark is ODD
+    assert said.endswith(", but the last run was unreadable.")
+    assert next(morning.to_do([listing()], runs, NOW)).startswith("`kore-etl check` says why")
+
+
 def test_what_waits_and_what_changed_is_summed() -> None:
     """Over all listings."""
     some = [listing(), listing(rejects_waiting=3), listing(missing=2)]
