@@ -536,6 +536,8 @@ class AccountEnd(StrEnum):
     UNAVAILABLE = "unavailable"
     HELD = "held"
     LOST = "lost"
+    LATE = "late"
+    """The run's deadline came before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -559,9 +561,16 @@ class RunOutcome:
     started_at: datetime
     finished_at: datetime
     scopes: tuple[ScopeOutcome, ...]
+    late: tuple[str, ...] = ()
+    """Accounts that the run's deadline left unread or unfinished."""
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    run_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -614,5 +623,5 @@ class AccountDone:
     account_id: str
 
 
-Event = Planned | PageRead | Waiting | RetriesSpent | WindowDone | AccountDone
+Event = Began | Planned | PageRead | Waiting | RetriesSpent | WindowDone | AccountDone
 Emit = Callable[[Event], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import pty
 import select
@@ -15,35 +16,53 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 CTRL_C = "\x03"
+MARK = "\x1e"
+ONE_BY_ONE = (
+    "import json, sys\n"
+    "from etl.cli.main import run\n"
+    f"for arguments in json.loads(sys.argv[1]): print(end=f'{MARK}{{run(arguments)}}{MARK}', flush=True)\n"
+)
 
 
 def on_terminal(
-    arguments: list[str], folder: Path, *, columns: int = 80, environment: Mapping[str, str] | None = None
+    arguments: Sequence[str], folder: Path, *, columns: int = 80, environment: Mapping[str, str] | None = None
 ) -> tuple[int, str]:
     """Exit code and everything that was drawn, control sequences included."""
-    return talked(arguments, folder, [], columns=columns, environment=environment)
+    return _drawn(["-m", "etl", *arguments], folder, columns, environment or {})
 
 
 def talked(
-    arguments: list[str],
-    folder: Path,
-    dialogue: Sequence[tuple[str, str]],
-    *,
-    columns: int = 80,
-    environment: Mapping[str, str] | None = None,
+    arguments: Sequence[str], folder: Path, dialogue: Sequence[tuple[str, str]], *, columns: int = 80
 ) -> tuple[int, str]:
     """The same with a person: each answer is typed once its question has been drawn after the one before. The last one
     may end in CTRL_C, which comes as the signal: this terminal is nobody's controlling one."""
+    return _drawn(["-m", "etl", *arguments], folder, columns, {}, dialogue)
+
+
+def each_on_terminal(commands: Sequence[Sequence[str]], folder: Path, *, columns: int = 80) -> list[tuple[int, str]]:
+    """The same of several commands, one after the other in one process: loading the program costs more than they do."""
+    _, drawn = _drawn(["-c", ONE_BY_ONE, json.dumps(commands)], folder, columns, {})
+    parts = drawn.split(MARK)
+    return [(int(code), part) for part, code in zip(parts[:-1:2], parts[1::2], strict=True)]
+
+
+def _drawn(
+    program: Sequence[str],
+    folder: Path,
+    columns: int,
+    environment: Mapping[str, str],
+    dialogue: Sequence[tuple[str, str]] = (),
+) -> tuple[int, str]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
     kept = {name: text for name, text in os.environ.items() if not name.startswith(("KORE_ETL_", "COLUMNS", "LINES"))}
     process = subprocess.Popen(
-        [sys.executable, "-m", "etl", *arguments],
+        [sys.executable, *program],
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         cwd=folder,
-        env=kept | {"TERM": "xterm-256color"} | dict(environment or {}),
+        env=kept | {"TERM": "xterm-256color"} | dict(environment),
     )
     os.close(theirs)
     drawn, answered, left = b"", 0, list(dialogue)

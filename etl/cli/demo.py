@@ -154,6 +154,7 @@ def _look(output: Output, folder: Path) -> None:
     output.table(columns, [(name, number(campaigns), number(messages)) for name, campaigns, messages in rows])
     config = shlex.quote(str(folder / "config.toml"))
     output.say("\nThe sandbox is gone, its copy stays. How fresh and complete it is, the life of the campaign")
-    output.say("that was renamed, and how to set up your own account:\n")
-    for rest in (f"--config {config} status", f"--config {config} explain {renamed[:11]}", "init"):
-        output.say(f"  {program()} {rest}")
+    output.say("that was renamed, a page for everybody, and how to set up your own account:\n")
+    for rest in ("status", f"explain {renamed[:11]}", "report --out report.html"):
+        output.say(f"  {program()} --config {config} {rest}")
+    output.say(f"  {program()} init")

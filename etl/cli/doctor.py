@@ -95,7 +95,9 @@ def verdict(steps: Sequence[Step]) -> int:
     if any(step.trouble == "warehouse" for step in steps):
         return 6
     asked = [step for step in steps if step.account_id is not None]
-    by_account = {step.account_id: [s for s in asked if s.account_id == step.account_id] for step in asked}
+    by_account: dict[str | None, list[Step]] = {}
+    for step in asked:
+        by_account.setdefault(step.account_id, []).append(step)
     if asked and all(any(s.trouble == "refused" for s in some) for some in by_account.values()):
         return 3
     if asked and not any(step.ok for step in asked):

@@ -41,6 +41,8 @@ VERBS = {
     "replay": ("etl.cli.replay", "Rebuild typed columns from the stored JSON, without a request."),
     "dbt-init": ("etl.cli.dbt_init", "Write out a dbt package over the warehouse."),
     "completion": ("etl.cli.completion", "Print the script that completes verbs in bash, zsh or fish."),
+    "ops-init": ("etl.cli.ops_init", "Write out alert rules, a systemd timer, a Kubernetes CronJob."),
+    "report": ("etl.cli.report", "Write one HTML page: freshness, coverage, figures."),
     "sandbox": ("etl.cli.sandbox", "Serve the documented API on this machine, with made-up data."),
 }
 """Verb -> (module, the line in `--help`). Each module has a click command named `command`."""
@@ -137,22 +139,33 @@ def cli(ctx: click.Context, config: Path | None, as_json: bool, quiet: bool, ver
 
 def run(argv: Sequence[str]) -> int:
     """The exit code of one command line. Every KoreEtlError ends here, as a sentence on stderr or as JSON."""
-    as_json = "--json" in argv
+    output = _speaking(argv)
     try:
         result = cli.main(args=list(argv), prog_name="kore-etl", standalone_mode=False)
     except click.exceptions.Abort:
-        return _fail(130, ["Stopped by a signal."], as_json=as_json)
+        return _fail(130, ["Stopped by a signal."], output=output)
     except click.ClickException as error:
-        return _fail(2, [_usage(error)], as_json=as_json)
+        return _fail(2, [_usage(error)], output=output)
     except KoreEtlError as error:
         problems = list(error.problems) if isinstance(error, ConfigError) else [str(error)]
-        return _fail(exit_code(error), problems, as_json=as_json, error=error)
+        return _fail(exit_code(error), problems, output=output, error=error)
     except Exception as error:  # noqa: BLE001  the last line of defence: a bug must end in a sentence as well
-        return _bug(error, as_json=as_json, verbose=bool({"-v", "--verbose"} & set(argv)))
+        return _bug(error, output=output)
     return result if isinstance(result, int) else 0
 
 
-def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
+def _speaking(argv: Sequence[str]) -> Output:
+    """How an error is to be told, whether or not the command line could be read."""
+    words = [word for one in argv for word in one.split("=")]
+    as_lines = "--log-format" in words and words[words.index("--log-format") + 1 :][:1] == ["json"]
+    return Output(
+        as_json="--json" in argv,
+        verbose=bool({"-v", "--verbose"} & set(argv)),
+        log_format="json" if as_lines else "text",
+    )
+
+
+def _bug(error: Exception, *, output: Output) -> int:
     """Its message may hold anything, so only where it happened is told, unless the traceback is asked for."""
     import traceback
 
@@ -161,10 +174,10 @@ def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)] or frames
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-    if verbose:
+    if output.verbose:
         click.echo("".join(_frames(error)), err=True, nl=False)
-    remedy = "please report it" if verbose else "run again with --verbose for the traceback, and report it"
-    return _fail(EXIT_BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
+    remedy = "please report it" if output.verbose else "run again with --verbose for the traceback, and report it"
+    return _fail(EXIT_BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], output=output)
 
 
 def _frames(error: BaseException) -> Iterator[str]:
@@ -197,18 +210,18 @@ def _usage(error: click.ClickException) -> str:
     return message
 
 
-def _fail(code: int, problems: list[str], *, as_json: bool, error: KoreEtlError | None = None) -> int:
-    if as_json:
+def _fail(code: int, problems: list[str], *, output: Output, error: KoreEtlError | None = None) -> int:
+    if output.as_json:
         import json
 
         click.echo(json.dumps({"exit_code": code, "errors": problems}))
     for problem in problems:
-        Output().complain(f"kore-etl: {problem}")
+        output.complain(f"kore-etl: {problem}")
     if isinstance(error, SourceError | LeaseError | WarehouseError):
         from etl.cli import thoughts
 
         thought = thoughts.of(error)
-        Output().complain(f"Kept: {thought.kept}")
+        output.complain(f"Kept: {thought.kept}")
         if not error.remedy:
-            Output().complain(f"Next: {thought.remedy}")
+            output.complain(f"Next: {thought.remedy}")
     return code

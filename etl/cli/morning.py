@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import IntEnum
 
 from etl.cli.output import BAD, GOOD, ODD, Mark, ago, here, many, number, zone
+from etl.health import STALE_AFTER
 from etl.model import Scope, Verdict
 from etl.warehouse.reading import RunLine, ScopeFreshness
 from etl.warehouse.recent import Changes
-
-STALE = timedelta(hours=26)
-"""A nightly run, its length and a little patience: what is older was missed."""
 
 
 class State(IntEnum):
@@ -60,7 +58,7 @@ class Listing:
             return State.NEVER
         if fresh.unproven_windows or fresh.proven_until is None:
             return State.UNPROVEN
-        if fresh.age_seconds is not None and fresh.age_seconds > STALE.total_seconds():
+        if fresh.age_seconds is not None and fresh.age_seconds > STALE_AFTER.total_seconds():
             return State.STALE
         return State.REJECTED if fresh.rejects_waiting else State.GOOD
 
@@ -137,7 +135,7 @@ def to_do(listings: Sequence[Listing], runs: Sequence[RunLine], now: datetime) -
     elif runs and runs[0].verdict in TROUBLED and not any(one.state.needs_somebody for one in listings):
         yield "`kore-etl runs show latest` says what was wrong with the last run."
     quiet_for = now - runs[0].started_at if runs else None
-    if quiet_for is not None and quiet_for > STALE:
+    if quiet_for is not None and quiet_for > STALE_AFTER:
         yield f"No run for {ago(quiet_for)}: is the schedule still there? `kore-etl sync` catches up by itself."
     elif State.STALE in states:
         yield "Runs go on, yet listings stay behind: `kore-etl runs show latest` says why, `kore-etl check` tests them."

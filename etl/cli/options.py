@@ -66,6 +66,23 @@ def _configured(ctx: click.Context, _param: click.Parameter, incomplete: str) ->
     ]
 
 
+class Duration(click.ParamType[float]):
+    """A length of time with its units, in seconds: 90s, 45m, 2h, 1h30m."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        parts = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", value)
+        seconds = (
+            0.0 if parts is None else sum(int(n or 0) * u for n, u in zip(parts.groups(), (3600, 60, 1), strict=True))
+        )
+        if not seconds:
+            self.fail(f"'{value}' is not a length of time, such as 2h, 90m, 45s or 1h30m.", param, ctx)
+        return float(seconds)
+
+
 account_option = click.option(
     "--account",
     "accounts",
@@ -81,4 +98,10 @@ wait_option = click.option(
     default=0,
     metavar="SECONDS",
     help="Wait so long for an account that another run holds.",
+)
+deadline_option = click.option(
+    "--deadline",
+    type=Duration(),
+    metavar="2h",
+    help="Stop cleanly after so long (2h, 90m, 1h30m) and say what is left; exit 1.",
 )

@@ -7,7 +7,6 @@ import os
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -16,11 +15,8 @@ from typing import Any, TextIO
 
 import click
 
+from etl.harmless import clean as clean  # the verbs have it from here
 from etl.model import Interval, Scope
-
-_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"  # harmless, and parts of many an emoji and name
-
 
 SHORTEST = 8
 """Cells that are left of a column that is cut short."""
@@ -95,7 +91,12 @@ class Output:
             click.echo(folded(text, _columns(sys.stdout)))
 
     def complain(self, text: str) -> None:
-        """A line that must be seen even under --quiet, on stderr."""
+        """A line that must be seen even under --quiet, on stderr; a line of the log where that is JSON."""
+        if self.log_format == "json":
+            from etl.cli import log
+
+            log.complaint(self, text)
+            return
         click.echo(folded(text, _columns(sys.stderr)), err=True)
 
     def step(
@@ -104,6 +105,9 @@ class Output:
         """A line behind a mark: what was tried, in `room` cells, how long it took, and what came of it, beside it where
         that fits; notes below. A bad one is seen even under --quiet, on stderr."""
         if self.as_json or (self.quiet and mark is not BAD):
+            return
+        if self.quiet and self.log_format == "json":
+            self.complain(" ".join((f"{clean(what)}: {result}", *notes)))
             return
         stream = sys.stderr if self.quiet else sys.stdout
         width = _columns(stream)
@@ -224,15 +228,6 @@ def padded(text: str, room: int) -> str:
 
     cleaned = clean(text)
     return set_cell_size(cleaned, room) if len(cleaned) <= room else set_cell_size(cleaned, room - 1) + "…"
-
-
-def clean(text: str) -> str:
-    """The text with everything that could steer a terminal (escapes, bidi marks, newlines) shown as an escape."""
-    return "".join(c.encode("unicode_escape").decode() if _steers(c) else c for c in text)
-
-
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in _UNSAFE and character not in _JOINERS
 
 
 def when(instant: datetime | None) -> str:

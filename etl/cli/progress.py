@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from etl.cli.output import Output, clean, number
 from etl.cli.underway import Underway
-from etl.model import Emit, Event, RetriesSpent, Scope, Waiting, WindowDone
+from etl.model import Began, Emit, Event, RetriesSpent, Scope, Waiting, WindowDone
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -124,7 +124,7 @@ def _clock(seconds: float) -> str:
 
 
 def _lines(output: Output, run: Underway) -> Emit:
-    from etl.cli.log import logger
+    from etl.cli.log import bind_run, logger
 
     log = logger(output)
     spoke = time.monotonic()
@@ -133,7 +133,10 @@ def _lines(output: Output, run: Underway) -> Emit:
         nonlocal spoke
         now = time.monotonic()
         run.add(event, now)
-        if isinstance(event, WindowDone):
+        if isinstance(event, Began):
+            bind_run(event.run_id)
+            log.info("run begun")
+        elif isinstance(event, WindowDone):
             _log_window(event, log.warning if event.error else log.debug)
         elif isinstance(event, Waiting):
             say = log.info if event.seconds >= LONG_WAIT_SECONDS else log.debug

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from etl import bootstrap, report
-from etl.cli import config, signals
+from etl.cli import config, log, mail, outside, signals
 from etl.cli.output import Column, Output, ago, clean, many, number
+from etl.cli.program import program
 from etl.cli.progress import progress
-from etl.model import RunOutcome, Scope, ScopeOutcome, State, Verb, Verdict
+from etl.errors import WarehouseError
+from etl.model import Began, Event, RunOutcome, Scope, ScopeOutcome, State, Verb, Verdict
 from etl.pipeline import Stopped
-from etl.settings import Settings
+from etl.settings import ResolvedAccount, Settings, find_config
 from etl.turn import Order
 
 SENTENCES = {
@@ -25,6 +29,11 @@ SENTENCES = {
     Verdict.STOPPED: "Stopped by a signal. Finished windows are stored, rows of unfinished windows were not stored; "
     "the next run goes on from there.",
 }
+
+LATE = (
+    "Incomplete: the deadline came first, with {} not read to the end, marked above. Finished windows are stored; "
+    "the next run goes on from there."
+)
 
 NOTHING_DUE = {
     Verb.SYNC: "Nothing was due; nothing was read.",
@@ -49,31 +58,81 @@ COLUMNS = (
 
 
 def execute(output: Output, order: Callable[[Settings], Order], account_ids: Sequence[str], channel: str | None) -> int:
-    """Run an order over the chosen accounts, show the outcome, return the exit code."""
+    """Run an order over the chosen accounts, show the outcome here and tell it outside, return the exit code."""
     settings = config.load(output, needs="source")
     accounts = config.chosen(settings, account_ids, channel)
-    names = {scope: account.name for account in accounts for scope in config.scopes(account, channel)}
+    listings = {account: config.scopes(account, channel) for account in accounts}
+    names = {scope: account.name for account, scopes in listings.items() for scope in scopes}
+    narrowed = bool(account_ids or channel)
     try:
-        with progress(output, names, settings) as emit:
-            outcome = signals.run(
-                lambda stop_code: bootstrap.execute(
-                    settings,
-                    order(settings),
-                    {account: config.scopes(account, channel) for account in accounts},
-                    emit=emit,
-                    stop_code=stop_code,
-                )
-            )
-    except Stopped as stopped:
-        outcome = stopped.outcome
-    show(output, outcome, names)
+        outcome = _run(output, settings, order(settings), listings, names)
+    except _Broken as broken:
+        _tell(output, settings, broken.outcome, narrowed=narrowed)
+        if not output.quiet or output.as_json:
+            raise broken.error from None
+        output.complain(mail.broke(broken.outcome, str(broken.error), _place(output, settings)))
+        return broken.outcome.exit_code
+    with log.about_run(outcome.run_id):
+        show(output, outcome, names, _place(output, settings))
+        log.ended(output, outcome)
+        _tell(output, settings, outcome, narrowed=narrowed)
     return outcome.exit_code
 
 
-def show(output: Output, outcome: RunOutcome, names: Mapping[Scope, str]) -> None:
-    """The outcome as JSON, or as a table with a verdict; under --quiet only what went wrong."""
+class _Broken(Exception):
+    """The warehouse broke the run off; `outcome` is what is known of it."""
+
+    def __init__(self, outcome: RunOutcome, error: WarehouseError) -> None:
+        super().__init__()
+        self.outcome, self.error = outcome, error
+
+
+def _run(
+    output: Output,
+    settings: Settings,
+    order: Order,
+    listings: Mapping[ResolvedAccount, Sequence[Scope]],
+    names: Mapping[Scope, str],
+) -> RunOutcome:
+    started_at, run_id = bootstrap.utc_now(), ""
+
+    def noting(event: Event) -> None:
+        nonlocal run_id
+        run_id = event.run_id if isinstance(event, Began) else run_id
+        emit(event)
+
+    try:
+        with progress(output, names, settings) as emit:
+            return signals.run(
+                lambda stop_code: bootstrap.execute(settings, order, listings, emit=noting, stop_code=stop_code)
+            )
+    except Stopped as stopped:
+        return stopped.outcome
+    except WarehouseError as error:
+        ended_at, code = bootstrap.utc_now(), report.EXIT_WAREHOUSE
+        known = RunOutcome(run_id, order.verb, Verdict.FAILED, code, started_at, ended_at, ())
+        raise _Broken(known, error) from error
+
+
+def _tell(output: Output, settings: Settings, outcome: RunOutcome, *, narrowed: bool) -> None:
+    if outside.is_told(settings, outcome, narrowed=narrowed):
+        signals.run(lambda _: outside.tell(output, settings, outcome))
+
+
+def _place(output: Output, settings: Settings) -> mail.Place:
+    file, shown = find_config(output.config, os.environ), bootstrap.address(settings).shown
+    if file is None:
+        return mail.Place("in the environment", shown, program())
+    return mail.Place(str(file.absolute()), shown, f"{program()} --config {shlex.quote(str(file.absolute()))}")
+
+
+def show(output: Output, outcome: RunOutcome, names: Mapping[Scope, str], place: mail.Place) -> None:
+    """The outcome as JSON, or as a table with a verdict; under --quiet a text for a mail, if something went wrong."""
     output.document(report.document(outcome))
-    show_tables(output, outcome, names)
+    if not output.quiet:
+        show_tables(output, outcome, names)
+    elif outcome.exit_code and not output.as_json:
+        output.complain(mail.failed(outcome, names, place))
 
 
 def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str]) -> None:
@@ -92,7 +151,7 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
     for trouble in _few(_grouped(outcome, names, _troubles)):
         output.complain(trouble)
     say = output.complain if outcome.exit_code else output.say
-    say(SENTENCES[outcome.verdict])
+    say(LATE.format(many(len(outcome.late), "account")) if outcome.late else SENTENCES[outcome.verdict])
     tails = f" and {many(totals['open'], 'open tail')}" if totals["open"] else ""
     output.say(
         f"{many(totals['seen'], 'campaign')} seen in {many(totals['windows'] - totals['open'], 'window')}{tails}, "

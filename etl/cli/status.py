@@ -57,12 +57,12 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, ever
 
     async def query(store: Warehouse) -> Found:
         fresh, changes = await store.freshness(), await store.changes(now - RECENT)
-        listings = _chosen(settings, fresh, changes, accounts, channel)
+        listings = _listings(settings, chosen(settings, fresh, accounts, channel), changes)
         shown = listings if everything or output.as_json else _worst(listings)
         of = None if len(shown) == len(listings) else sorted({one.scope.account_id for one in shown})
         return Found(listings, shown, await store.runs(limit=5), await store.standings(of))
 
-    never = _chosen(settings, (), {}, accounts, channel) if settings.resolved_accounts() else []
+    never = _listings(settings, chosen(settings, (), accounts, channel), {}) if settings.resolved_accounts() else []
     found = read(settings, query, empty=Found(never, never if everything else _worst(never)))
     output.document(
         {
@@ -106,31 +106,36 @@ def _worst(listings: Sequence[Listing]) -> Sequence[Listing]:
     return [one for one in listings if one.state.needs_somebody][:SHOWN] or listings[:SHOWN]
 
 
-def _chosen(
-    settings: Settings,
-    stored: Sequence[ScopeFreshness],
-    changes: Mapping[Scope, Changes],
-    account_ids: Sequence[str],
-    channel: str | None,
-) -> list[Listing]:
-    """What was read and what is configured and was not, narrowed by the options, worst first. Raises ConfigError."""
+def chosen(
+    settings: Settings, stored: Sequence[ScopeFreshness], account_ids: Sequence[str], channel: str | None
+) -> list[ScopeFreshness]:
+    """What was read and what is configured and was not, narrowed by the options. Raises ConfigError."""
     from etl.cli.config import names, unknown
-    from etl.cli.morning import Listing, worst_first
     from etl.errors import ConfigError
-    from etl.warehouse.recent import Changes
 
     read, called = {line.scope: line for line in stored}, names(settings)
     scopes = [*called, *(scope for scope in read if scope not in called)]
     known = sorted({scope.account_id for scope in scopes})
     if problems := [unknown(one, known) for one in account_ids if one not in known]:
         raise ConfigError(tuple(problems))
+    return [
+        read.get(scope) or _never(scope)
+        for scope in scopes
+        if (not account_ids or scope.account_id in account_ids) and channel in (None, scope.channel.value)
+    ]
+
+
+def _listings(settings: Settings, lines: Sequence[ScopeFreshness], changes: Mapping[Scope, Changes]) -> list[Listing]:
+    """Each with its account's name and what changed lately, worst first."""
+    from etl.cli.config import names
+    from etl.cli.morning import Listing, worst_first
+    from etl.warehouse.recent import Changes
+
+    called = names(settings)
     return worst_first(
         [
-            Listing(
-                called.get(scope, scope.account_id), read.get(scope) or _never(scope), changes.get(scope, Changes())
-            )
-            for scope in scopes
-            if (not account_ids or scope.account_id in account_ids) and channel in (None, scope.channel.value)
+            Listing(called.get(line.scope, line.scope.account_id), line, changes.get(line.scope, Changes()))
+            for line in lines
         ]
     )
 

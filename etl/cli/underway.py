@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import ceil
 
 from etl.cli.output import ago_words, clean, number
-from etl.model import AccountDone, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting
+from etl.model import AccountDone, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
 
 RATE_SECONDS = 30.0
 """The rate is that of the last so many seconds."""
@@ -74,7 +74,7 @@ class Underway:
                 for scope in self.names:
                     if scope.account_id == event.account_id:
                         self.listings.setdefault(scope, Listing()).ended = True
-            case _:
+            case WindowDone():
                 self.done += 1
                 self.troubled += event.state in (State.UNPROVEN, State.FAILED)
 

@@ -184,23 +184,33 @@ class Listing:
         async with self._pace.turn(self._in_flight):
             spent.requests += 1
             self._budget.sent()
-            answer = await attempt.post(
-                self._session,
-                self._url,
-                headers=wire.headers(
-                    token=self._mint.token(),
-                    app_id=self._api.app_id,
-                    account_id=self._api.account_id,
-                    user_agent=self._api.user_agent,
-                ),
-                body=wire.body(request),
-                timeout_seconds=self._api.attempt_timeout_seconds,
-                max_body_bytes=self._api.max_body_bytes,
-            )
+            answer = await self._answer(request)
         now = self._clock()
         if answer.server_now is not None:
             self.clock_ahead = (answer.server_now - now).total_seconds()
         return answers.page(answer, lambda record: self._decode(record, scope), now=now, where=self._where)
+
+    async def _answer(self, request: PageRequest) -> answers.Answer:
+        headers = wire.headers(
+            token=self._mint.token(),
+            app_id=self._api.app_id,
+            account_id=self._api.account_id,
+            user_agent=self._api.user_agent,
+        )
+        try:
+            answer = await attempt.post(
+                self._session,
+                self._url,
+                headers=headers,
+                body=wire.body(request),
+                timeout_seconds=self._api.attempt_timeout_seconds,
+                max_body_bytes=self._api.max_body_bytes,
+            )
+        except AttemptFailed:
+            self._pace.heard(answered=False)
+            raise
+        self._pace.heard(answered=True)
+        return answer
 
     def _server_now(self) -> datetime | None:
         return None if self.clock_ahead is None else self._clock() + timedelta(seconds=self.clock_ahead)

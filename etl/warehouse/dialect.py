@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     TIMESTAMP,
     BigInteger,
     ColumnElement,
@@ -152,6 +153,13 @@ def not_in_values(column: ColumnElement[Any], values: Iterable[str], dialect: Di
         return ~select(told.c.value).where(told.c.value == column).exists()
     parts = func.json_each(json.dumps(wanted)).table_valued("value")
     return column.not_in(select(parts.c.value))
+
+
+def json_number(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[Any]:
+    """The number of that name in a column that holds a JSON object as text; null where there is none."""
+    if dialect.name == "postgresql":
+        return cast(cast(column, JSON).op("->>")(name), Float(53))
+    return func.json_extract(column, f"$.{name}")
 
 
 def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:

@@ -165,10 +165,13 @@ def test_without_a_terminal_long_waits_are_logged(capsys: pytest.CaptureFixture[
 
 
 def test_a_run_without_retries_left_says_so(capsys: pytest.CaptureFixture[str], settings: Settings) -> None:
-    """In the moving display, and as a warning that --quiet lets through."""
+    """In the moving display, and as a warning. --quiet logs nothing: what failed for it says so in the run's text."""
     assert "retries spent" in drawn(underway(Planned(SCOPE, 2), PageRead(SCOPE, 1), RetriesSpent(250, 50)))[1]
-    with progress(Output(quiet=True), NAMES, settings) as emit:
-        emit(RetriesSpent(250, 50))
+    for quiet in (True, False):
+        with progress(Output(quiet=quiet), NAMES, settings) as emit:
+            emit(RetriesSpent(250, 50))
+        if quiet:
+            assert capsys.readouterr().err == ""
     told = capsys.readouterr().err
     assert "what fails now is left for the next run" in told
     assert "retries=50" in told
