@@ -149,6 +149,7 @@ def sync_order(
         plan=lambda state, now: plan.sync(state, policy, now),
         whole=lambda scope, now, total: plan.whole(scope, policy, now, total),
         accept_deletions=accept_deletions,
+        price=lambda windows, state: plan.requests(windows, state, policy),
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
@@ -163,6 +164,7 @@ def verify_order(settings: Settings, *, wait_seconds: float = 0) -> turn.Order:
         verb=Verb.VERIFY,
         plan=lambda state, now: plan.everything(state.scope, policy, now),
         whole=lambda *_: None,
+        price=lambda windows, state: plan.requests(windows, state, policy),
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
@@ -180,6 +182,7 @@ def backfill_order(
     deadline_seconds: float | None = None,
 ) -> turn.Order:
     """The interval `[start, end)` again."""
+    policy = plan_policy(settings)
 
     def windows(state: ScopeState, now: datetime) -> tuple[Window, ...]:
         return plan.backfill(state, now, start=start, end=end, only_gaps=only_gaps)
@@ -188,6 +191,7 @@ def backfill_order(
         verb=Verb.BACKFILL,
         plan=windows,
         whole=lambda *_: None,
+        price=lambda windows, state: plan.requests(windows, state, policy),
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,

@@ -575,14 +575,20 @@ class Began:
 
 @dataclass(frozen=True, slots=True)
 class Planned:
+    """So many windows more; `requests` is their price, None where it is not known."""
+
     scope: Scope
     windows: int
+    requests: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
+    """One answer; `total` is what it says the window holds."""
+
     scope: Scope
     rows: int
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -610,5 +616,12 @@ class WindowDone:
     error: str | None = None
 
 
-Event = Began | Planned | PageRead | Waiting | RetriesSpent | WindowDone
+@dataclass(frozen=True, slots=True)
+class AccountDone:
+    """The account's turn is over, however it ended."""
+
+    account_id: str
+
+
+Event = Began | Planned | PageRead | Waiting | RetriesSpent | WindowDone | AccountDone
 Emit = Callable[[Event], None]

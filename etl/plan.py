@@ -227,6 +227,13 @@ def price(window: Window, state: ScopeState, policy: Policy) -> Priced:
     return Priced(window, _sweep(rows, page, state))
 
 
+def requests(windows: Iterable[Window], state: ScopeState, policy: Policy) -> int | None:
+    """What these windows of one scope cost together; None where one of them has no price."""
+    prices = [price(window, state, policy).requests for window in windows]
+    known = [one for one in prices if one is not None]
+    return sum(known) if len(known) == len(prices) else None
+
+
 def _sweep(rows: float, page: int, state: ScopeState) -> int:
     return 1 if rows < min(page, state.profile.largest_page or 1) else ceil(rows / page) + 1
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from etl import abreast, census, keep, learned
 from etl.errors import AccountFailed, AccountRefused, LeaseError, LeaseHeld
 from etl.model import (
     HINTS,
+    AccountDone,
     AccountEnd,
     AccountOutcome,
     Census,
@@ -132,6 +133,8 @@ class Order:
     accept_deletions: bool = False
     deadline_seconds: float | None = None
     """So long after its beginning the run stops, and leaves the rest to the next one."""
+    price: Callable[[Sequence[Window], ScopeState], int | None] = lambda _windows, _state: None
+    """What a scope's windows will cost in requests, for the progress shown; None = nobody knows yet."""
 
 
 class Account(Generic[L]):
@@ -180,6 +183,8 @@ class Account(Generic[L]):
                 await self._close(lease)
         except LeaseError as error:
             self._stop(AccountEnd.HELD if isinstance(error, LeaseHeld) else AccountEnd.LOST, str(error))
+        finally:
+            self._emit(AccountDone(self._job.account_id))
         self._ended = True
 
     def leave(self) -> None:
@@ -199,7 +204,7 @@ class Account(Generic[L]):
             tails += [window for window in windows if window.reason is Reason.TAIL]
             if any(window.reason in HINTS for window in windows):
                 tally.shown = set()
-            self._emit(Planned(scope, len(windows)))
+            self._emit(Planned(scope, len(windows), self._order.price(windows, state)))
         self._waiting += tails
 
     async def _read_and_store(self, lease: L) -> None:

@@ -117,12 +117,12 @@ def test_a_window_that_failed_is_a_gap_and_the_next_sync_fills_it(
 def test_a_wrong_secret_is_exit_3_with_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], warehouse_url: str
 ) -> None:
-    """What Kore.ai answered and where scopes are set is said; the secret is not."""
+    """What Kore.ai answered and where the secret is to be had is said; the secret is not."""
     with night(tmp_path, capsys, warehouse_url, accounts=1) as (_, kore_etl):
         (kore_etl.config.parent / "account-1.secret").write_text("wrong-canary-secret")
         code, out, err = kore_etl("sync")
         assert code == 3
-        assert "API Scope" in err
+        assert "wrong Client Secret" in err
         assert "wrong-canary-secret" not in out + err
 
 

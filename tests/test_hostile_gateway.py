@@ -362,7 +362,8 @@ def test_certificates_are_verified_and_a_companys_authority_can_be_named(
         got, _, err = kore_etl("sync")
         assert (got, bool(between.requests)) == (code, code == 0)
     assert stored_rows(url) == (set() if code else source_sms(one.sandbox))
-    assert ("name that authority with [api] ca_file" in err) == bool(code)
+    assert ("name that authority with [api] ca_file" in err) == (not trusted)
+    assert ("something else answers in its place" in err) == (name == "kore.example")
 
 
 def test_openssls_own_variable_names_an_authority_too(

@@ -29,6 +29,7 @@ MAY = {
     "sections": {"errors", "model"},
     "complaints": {"errors", "model"},
     "example": set(),
+    "shapes": set(),
     "extract": {"errors", "model", "slices", "extract"},
     "warehouse": {"errors", "model", "intervals", "figures", "warehouse"},
     "census": {"model"},

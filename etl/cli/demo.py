@@ -54,6 +54,11 @@ def command(output: Output, folder: Path, accounts: int, campaigns: int) -> int:
 
     Between the nights one campaign is added, one is renamed and one loses its contact lists: the second night finds
     exactly these.
+
+    \b
+    Examples
+      kore-etl demo
+      kore-etl demo --folder /tmp/demo --accounts 10 --campaigns 5000
     """
     from etl.cli import signals
     from etl.cli.sandbox import midnight
@@ -115,7 +120,7 @@ async def _night(output: Output, settings: Settings, stop_code: Callable[[], int
     from etl.cli.running import show_tables
 
     names = config.names(settings)
-    with progress(output, names) as emit:
+    with progress(output, names, settings) as emit:
         outcome = await bootstrap.execute(
             settings,
             bootstrap.sync_order(settings),

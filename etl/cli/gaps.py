@@ -25,6 +25,12 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
 
     A gap runs between the start of the history and the last closed window read; what came after that is not late yet.
     The next `sync` reads every gap by itself; `backfill --only-gaps` reads those of an interval now.
+
+    \b
+    Examples
+      kore-etl gaps
+      kore-etl gaps || kore-etl sync
+      kore-etl --json gaps | jq .gaps
     """
     from etl import bootstrap
     from etl.cli import config, signals

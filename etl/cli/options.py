@@ -45,6 +45,27 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+def _configured(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """The account ids that a shell offers: those in the configuration file, by id or by name."""
+    import os
+    import tomllib
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
+
+    path = ctx.find_root().params.get("config") or os.environ.get("KORE_ETL_CONFIG") or "config.toml"
+    try:
+        accounts = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("accounts", [])
+        named = {str(one["account_id"]): str(one.get("name", "")) for one in accounts}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return []  # a shell that completes is no place to complain
+    return [
+        CompletionItem(account_id, help=name)
+        for account_id, name in named.items()
+        if account_id.startswith(incomplete) or name.lower().startswith(incomplete.lower())
+    ]
+
+
 class Duration(click.ParamType[float]):
     """A length of time with its units, in seconds: 90s, 45m, 2h, 1h30m."""
 
@@ -63,7 +84,12 @@ class Duration(click.ParamType[float]):
 
 
 account_option = click.option(
-    "--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable."
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="ID",
+    help="Only this account; repeatable.",
+    shell_complete=_configured,
 )
 channel_option = click.option("--channel", type=click.Choice(CHANNELS), help="Only this channel.")
 wait_option = click.option(

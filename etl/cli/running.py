@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from etl import bootstrap, report
 from etl.cli import config, log, mail, outside, signals
@@ -38,6 +39,9 @@ NOTHING_DUE = {
     Verb.SYNC: "Nothing was due; nothing was read.",
     Verb.BACKFILL: "No gaps in that interval; nothing was read.",
 }
+
+SHOWN = 40
+"""Listings up to which all are in the table; of more, those with a state, and at most so many."""
 
 COLUMNS = (
     Column("Account", cuts=True),
@@ -98,7 +102,7 @@ def _run(
         emit(event)
 
     try:
-        with progress(output, names) as emit:
+        with progress(output, names, settings) as emit:
             return signals.run(
                 lambda stop_code: bootstrap.execute(settings, order, listings, emit=noting, stop_code=stop_code)
             )
@@ -140,12 +144,11 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
         output.say(f"{NOTHING_DUE[outcome.verb]} Run {outcome.run_id}.")
         return
     broken = {_app(scope) for scope in outcome.scopes if scope.error is not None}
-    rows = [_row(one, names, state(one, outcome.verdict, broken=_app(one) in broken)) for one in outcome.scopes]
-    output.table(COLUMNS, rows)
+    _table(output, [(one, state(one, outcome.verdict, broken=_app(one) in broken)) for one in outcome.scopes], names)
     output.say()
-    for note in _grouped(outcome, names, _notes):
+    for note in _few(_grouped(outcome, names, _notes)):
         output.say(note)
-    for trouble in _grouped(outcome, names, _troubles):
+    for trouble in _few(_grouped(outcome, names, _troubles)):
         output.complain(trouble)
     say = output.complain if outcome.exit_code else output.say
     say(LATE.format(many(len(outcome.late), "account")) if outcome.late else SENTENCES[outcome.verdict])
@@ -157,17 +160,51 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
     output.say(f"Run {outcome.run_id}.")
 
 
+def _table(output: Output, states: Sequence[tuple[ScopeOutcome, str]], names: Mapping[Scope, str]) -> None:
+    """Every listing; of many those that something is wrong with, and how many there are besides."""
+    shown = states if len(states) <= SHOWN else [pair for pair in states if pair[1]][:SHOWN]
+    if shown:
+        output.table(COLUMNS, [_row(one, names, word) for one, word in shown])
+    if left := len(states) - len(shown):
+        well = sum(not word for _, word in states)
+        more = f"... and {many(left, 'more listing')}" if shown else many(left, "listing")
+        output.say(f"{more}, {number(well)} without trouble.")
+
+
+def _few(sentences: Iterator[str]) -> Iterator[str]:
+    """The first ones, and how many more there are."""
+    yield from islice(sentences, SHOWN)
+    if left := sum(1 for _ in sentences):
+        yield f"... and {number(left)} more such lines; `kore-etl status` and --json have them all."
+
+
 def _grouped(
     outcome: RunOutcome, names: Mapping[Scope, str], sentences: Callable[[ScopeOutcome], Iterator[str]]
 ) -> Iterator[str]:
-    """Each sentence once per account, with the channels it is about."""
-    channels: dict[tuple[str, str, str], list[str]] = {}
-    for scope in outcome.scopes:
-        for sentence in sentences(scope):
-            key = (scope.scope.account_id, names[scope.scope], sentence)
-            channels.setdefault(key, []).append(scope.scope.channel.value)
-    for (_, name, sentence), about in channels.items():
-        yield f"{clean(name)} ({', '.join(dict.fromkeys(about))}): {clean(sentence)}"
+    """Each sentence once, with the account and channels that it is about; once for all accounts that share it."""
+    alike: dict[str, dict[str, list[tuple[Scope, str]]]] = {}
+    for one in outcome.scopes:
+        for sentence in sentences(one):
+            same = alike.setdefault(_anybodys(sentence, one.scope), {})
+            same.setdefault(one.scope.account_id, []).append((one.scope, sentence))
+    for common, accounts in alike.items():
+        about = [about for spoken in accounts.values() for about in spoken]
+        if len(accounts) > 1:
+            called = list(dict.fromkeys(clean(names[scope]) for scope, _ in about))
+            more = f" and {many(len(called) - NAMED, 'more account')}" if called[NAMED:] else ""
+            yield f"{', '.join(called[:NAMED])}{more}: {clean(common)}"
+        else:
+            channels = ", ".join(dict.fromkeys(scope.channel.value for scope, _ in about))
+            yield f"{clean(names[about[0][0]])} ({channels}): {clean(about[0][1])}"
+
+
+NAMED = 3
+"""Accounts that a sentence about many of them names."""
+
+
+def _anybodys(sentence: str, scope: Scope) -> str:
+    """The sentence without the account and the app that it names."""
+    return sentence.replace(f"account {scope.account_id}, app {scope.app_id} at ", "")
 
 
 def _notes(scope: ScopeOutcome) -> Iterator[str]:

@@ -23,7 +23,7 @@ from etl.errors import (
     TokenRefused,
     WindowFailed,
 )
-from etl.extract import answers, attempt, wire
+from etl.extract import answers, attempt, refusals, wire
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import Budget, RetryPolicy, persist
@@ -177,10 +177,8 @@ class Listing:
         try:
             return await self._attempt(request, scope, spent)
         except TokenRefused as again:
-            raise AccountRefused(
-                f"{again} A new token was refused as well. Check client_id, client_secret and app_id. "
-                f"{answers.SCOPES}{self._clock_hint()}"
-            ) from again
+            remedy = f"{refusals.remedy(again.said, single_use=self._mint.single_use)}{self._clock_hint()}"
+            raise AccountRefused(f"{again} A new token was refused as well. {remedy}", remedy=remedy) from again
 
     async def _attempt(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
         async with self._pace.turn(self._in_flight):
@@ -239,5 +237,8 @@ class Listing:
                 f"({self._api.requests_per_minute}), as the account's other integrations share the limit."
             )
         if not last.answered and not self.answered:
-            return AccountUnavailable(f"Nothing answers for {self._where}. {last} Check host, network and proxy.")
-        return WindowFailed(f"The listing of {self._where} could not be read, retries included. {last}")
+            remedy = last.remedy or "Check host, network and proxy."
+            return AccountUnavailable(f"Nothing answers for {self._where}. {last.cause} {remedy}", remedy=remedy)
+        return WindowFailed(
+            f"The listing of {self._where} could not be read, retries included. {last}", remedy=last.remedy
+        )

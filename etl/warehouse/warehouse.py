@@ -47,7 +47,9 @@ from etl.warehouse import (
     loader,
     migrate,
     reading,
+    recent,
     rejects,
+    rights,
     standing,
 )
 from etl.warehouse.again import Wants
@@ -58,6 +60,7 @@ from etl.warehouse.lease import Lease, Sleep, fence, held
 from etl.warehouse.life import Life
 from etl.warehouse.migrate import MigrationResult, SchemaState
 from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, RunSums, ScopeFreshness
+from etl.warehouse.recent import Changes
 from etl.warehouse.rows import Withhold
 from etl.warehouse.schema import source_profiles
 from etl.warehouse.standing import Standing
@@ -139,6 +142,15 @@ class Warehouse:
         """How the database's schema relates to this program's. Creates nothing, not even a file."""
         state, _ = await migrate.look(self._database)
         return state
+
+    async def require_rights(self) -> None:
+        """Raise WarehouseError where the database's role may not do what the next run does."""
+        address = self._database.address
+        if address.schema is None:
+            return
+        is_empty = await self.schema_state() is SchemaState.EMPTY
+        async with self._database.read() as connection:
+            await rights.require(connection, address.schema, address.shown, is_empty=is_empty)
 
     async def migrate(self) -> MigrationResult:
         """Bring the schema and the views up to date. Raises SchemaMismatch where that cannot be."""
@@ -349,10 +361,15 @@ class Warehouse:
         async with self._database.read() as connection:
             return await reading.run_sums(connection, names)
 
-    async def standings(self) -> Mapping[Scope, Standing]:
-        """What each scope's copy rests on, and what is in doubt."""
+    async def standings(self, account_ids: Sequence[str] | None = None) -> Mapping[Scope, Standing]:
+        """What each scope's copy rests on, and what is in doubt; of these accounts, if any are named."""
         async with self._database.read() as connection:
-            return await standing.standings(connection)
+            return await standing.standings(connection, account_ids)
+
+    async def changes(self, since: datetime) -> Mapping[Scope, Changes]:
+        """What was written since then, and what is gone."""
+        async with self._database.read() as connection:
+            return await recent.changes(connection, since)
 
     async def gaps(self) -> tuple[Gap, ...]:
         """What no read has proven, per scope in time order."""

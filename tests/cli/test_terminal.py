@@ -19,8 +19,8 @@ def test_the_demo_runs_on_a_terminal_of_80_columns(tmp_path: Path) -> None:
     code, drawn = on_terminal(["demo", "--campaigns", "150"], tmp_path)
     assert code == 0, drawn
     assert "Traceback" not in drawn
-    assert "windows" in drawn
-    assert "pages" in drawn
+    assert "requests" in drawn
+    assert "listings" in drawn
     table = [line for line in lines_of(drawn) if re.search(r"(sms|voice) +1/1 ", line)]
     assert len(table) == 12
     assert max(map(cell_len, table)) <= 80

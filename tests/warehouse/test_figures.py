@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from postgres import Server
-from warehouse.samples import DAY, JANUARY, Clock, Night, campaign, query, rejected
+from warehouse.samples import DAY, JANUARY, Clock, Night, campaign, rejected
 from warehouse_filled import LAST_NIGHT, Tables, copy_to_postgres, filled, insert_into_sqlite
 
 from etl.figures import Asked, Figures
@@ -39,17 +38,14 @@ def tables() -> Tables:
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 async def found(
     request: pytest.FixtureRequest,
-    postgres: Server,
-    database_names: Callable[[], str],
+    empty_database: Callable[[], Awaitable[str]],
     tmp_path_factory: pytest.TempPathFactory,
     tables: Tables,
 ) -> Figures:
     """What each database says of those rows; of one account it says less."""
     url = f"sqlite:///{tmp_path_factory.mktemp('figures') / 'warehouse.db'}"
     if request.param == "postgresql":
-        name = database_names()
-        await query(postgres.url("postgres"), f"CREATE DATABASE {name}")
-        url = postgres.url(name)
+        url = await empty_database()
     async with Warehouse.connect(url, clock=Clock()) as opened:
         await opened.migrate()
         if request.param == "sqlite":
