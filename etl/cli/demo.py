@@ -153,8 +153,10 @@ def _look(output: Output, folder: Path) -> None:
     columns = [Column("contact_list"), Column("campaigns", number=True), Column("messages", number=True)]
     output.table(columns, [(name, number(campaigns), number(messages)) for name, campaigns, messages in rows])
     config = shlex.quote(str(folder / "config.toml"))
-    output.say("\nThe sandbox is gone, its copy stays. How fresh and complete it is, the life of the campaign")
-    output.say("that was renamed, a page for everybody, and how to set up your own account:\n")
+    output.say(
+        "\nThe sandbox is gone, its copy stays. How fresh and complete it is, the life of the campaign that was "
+        "renamed, a page for everybody, and how to set up your own account:\n"
+    )
     for rest in ("status", f"explain {renamed[:11]}", "report --out report.html"):
         output.say(f"  {program()} --config {config} {rest}")
     output.say(f"  {program()} init")

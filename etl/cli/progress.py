@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from etl.cli.output import Output, clean, number
@@ -52,12 +53,18 @@ def _live(run: Underway) -> Iterator[Emit]:
     from rich.spinner import Spinner
 
     console, spinner = Console(stderr=True), Spinner("dots")
+    lock = Lock()  # the display draws in a thread of its own, and a sum over what grows meanwhile breaks off
 
     def render() -> RenderableType:
-        return picture(run, spinner, time.monotonic(), console.width)
+        with lock:
+            return picture(run, spinner, time.monotonic(), console.width)
+
+    def add(event: Event) -> None:
+        with lock:
+            run.add(event, time.monotonic())
 
     with Live(get_renderable=render, console=console, transient=True, refresh_per_second=_FRAMES_PER_SECOND):
-        yield lambda event: run.add(event, time.monotonic())
+        yield add
 
 
 def picture(run: Underway, spinner: Spinner, now: float, width: int) -> RenderableType:

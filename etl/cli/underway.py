@@ -176,8 +176,7 @@ class Underway:
 
     def wait(self, now: float, account_id: str | None = None) -> str:
         """Who waits longest, for how long and why; empty when nobody does. Of one account without its name."""
-        # a copy: the display's thread asks while the run goes on
-        waiting = self.waiting.copy().items()
+        waiting = self.waiting.items()
         ends = [(until, one, why) for one, (until, why) in waiting if until > now and account_id in (None, one)]
         if not ends:
             return ""
