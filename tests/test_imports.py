@@ -36,6 +36,7 @@ MAY = {
     "metrics": {"model"},
     "notify": set(),
     "sandbox": {"sandbox"},
+    "lineage": {"model"},
     "airflow_call": set(),
     "airflow_operator": {"airflow_call"},
     "airflow_sensor": {"airflow_call", "airflow_operator"},
