@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-from place import SECONDS, Airflow, Steps
+from place import SECONDS, Airflow
 from postgres import free_port, prepared, started, stop
+from steps import Steps
 
 CAMPAIGNS = 20
 SLOW = "slow:0.4"

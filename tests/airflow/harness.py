@@ -21,8 +21,9 @@ import asyncpg
 from fleet import fleet
 from lineage import lineage
 from night import midnight, served
-from place import HERE, Airflow, Steps
+from place import HERE, Airflow
 from postgres import Server, running
+from steps import Steps
 from trials import trials
 
 from etl.cli.sandbox import write_config

@@ -23,7 +23,8 @@ from uuid import UUID
 import attr
 from openlineage.client import event_v2, facet_v2
 from openlineage.client.generated import base
-from place import TOLD, Steps
+from place import TOLD
+from steps import Steps
 
 from etl.sandbox.faults import parse_faults
 

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from place import Airflow, Run, Steps
+from place import Airflow, Run
+from steps import Steps
 
 from etl.sandbox.faults import parse_faults
 
