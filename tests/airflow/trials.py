@@ -158,14 +158,15 @@ def failing(steps: Steps, airflow: Airflow, there: Any, configured: dict[str, st
 
 def stopped(steps: Steps, airflow: Airflow, there: Any, configured: dict[str, str]) -> None:
     """A task that takes too long is ended by Airflow: the command stops cleanly and writes its verdict."""
-    there.sandbox.faults = parse_faults("slow:3")
-    run = airflow.tested("trial_hurried", **configured)
+    there.sandbox.faults = parse_faults("slow:5")
+    asked = json.dumps({"accounts": [there.sandbox.catalogue.accounts[0].account_id]})
+    run = airflow.tested("trial_hurried", "--conf", asked, **configured)
     there.sandbox.faults = parse_faults("")
     verdicts = there.query("SELECT verdict, exit_code, count(*) FROM sync_runs WHERE verdict = 'stopped' GROUP BY 1, 2")
     steps.equal(
         "a task over its time limit: the command is stopped and says so in the ledger, every try",
         (run.state, verdicts),
-        ("failed", [("stopped", 143, 4)]),
+        ("failed", [("stopped", 143, 2)]),
     )
 
 

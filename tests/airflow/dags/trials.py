@@ -16,7 +16,7 @@ campaign_backfill_dag("apart_backfill", command=APART, task_args=QUICK)
 campaign_sync_dag("trial", schedule=None, task_args=QUICK)
 campaign_sync_dag("trial_two_each", schedule=None, accounts_per_task=2, task_args=QUICK)
 campaign_sync_dag("trial_interval", schedule=CronDataIntervalTimetable("0 0 * * *", "UTC"), task_args=QUICK)
-campaign_sync_dag("trial_hurried", schedule=None, task_args=QUICK | {"execution_timeout": timedelta(seconds=4)})
+campaign_sync_dag("trial_hurried", schedule=None, task_args=QUICK | {"execution_timeout": timedelta(seconds=20)})
 campaign_sync_dag("trial_talkative", schedule=None, command=["sh", "-c", "env >&2; exit 70", "sh"], task_args=QUICK)
 
 with DAG("trial_sensor", schedule=None):
