@@ -140,13 +140,14 @@ def sync_order(
     *,
     wait_seconds: float = 0,
     accept_deletions: bool = False,
+    resume_from: datetime | None = None,
     deadline_seconds: float | None = None,
 ) -> turn.Order:
-    """The nightly run."""
+    """The nightly run; with `resume_from`, what of it was not proven since then."""
     policy = plan_policy(settings)
     return turn.Order(
         verb=Verb.SYNC,
-        plan=lambda state, now: plan.sync(state, policy, now),
+        plan=lambda state, now: _left(plan.sync(state, policy, now), state, policy, resume_from),
         whole=lambda scope, now, total: plan.whole(scope, policy, now, total),
         accept_deletions=accept_deletions,
         price=lambda windows, state: plan.requests(windows, state, policy),
@@ -179,13 +180,15 @@ def backfill_order(
     only_gaps: bool = False,
     rewrite: bool = False,
     wait_seconds: float = 0,
+    resume_from: datetime | None = None,
     deadline_seconds: float | None = None,
 ) -> turn.Order:
-    """The interval `[start, end)` again."""
+    """The interval `[start, end)` again; with `resume_from`, what of it was not proven since then."""
     policy = plan_policy(settings)
 
     def windows(state: ScopeState, now: datetime) -> tuple[Window, ...]:
-        return plan.backfill(state, now, start=start, end=end, only_gaps=only_gaps)
+        asked = plan.backfill(state, now, start=start, end=end, only_gaps=only_gaps)
+        return _left(asked, state, policy, resume_from)
 
     return turn.Order(
         verb=Verb.BACKFILL,
@@ -198,6 +201,12 @@ def backfill_order(
         rewrite=rewrite,
         deadline_seconds=deadline_seconds,
     )
+
+
+def _left(
+    windows: tuple[Window, ...], state: ScopeState, policy: plan.Policy, since: datetime | None
+) -> tuple[Window, ...]:
+    return windows if since is None else plan.left(windows, state, policy, since)
 
 
 def plan_policy(settings: Settings) -> plan.Policy:
@@ -236,12 +245,14 @@ def _keep_texts(settings: Settings) -> dict[Scope, str | None]:
     }
 
 
-async def gaps(settings: Settings, scopes: Sequence[Scope]) -> list[tuple[Scope, Interval]]:
-    """Intervals never proven, scope by scope. A scope that was never read is one gap."""
+async def gaps(
+    settings: Settings, scopes: Sequence[Scope], within: Interval | None = None
+) -> list[tuple[Scope, Interval]]:
+    """Intervals never proven, scope by scope, of all or of one stretch. A scope that was never read is one gap."""
     async with warehouse(settings) as store:
         states = await _states(store, settings, scopes)
     policy, now = plan_policy(settings), utc_now()
-    return [(state.scope, interval) for state in states for interval in plan.gaps(state, policy, now)]
+    return [(state.scope, interval) for state in states for interval in plan.gaps(state, policy, now, within)]
 
 
 async def execute(

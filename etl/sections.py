@@ -242,6 +242,7 @@ class Notify(_Section):
         None, description="the name of a file that ends in .prom"
     )
     pushgateway_url: Url | None = Field(None, description=_URL)
+    openlineage_url: Url | None = Field(None, description=_URL)
 
 
 class Sync(_Section):

@@ -1,6 +1,7 @@
 """Who may import whom: the table of the design, held."""
 
 import ast
+import sys
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,11 @@ MAY = {
     "metrics": {"model"},
     "notify": set(),
     "sandbox": {"sandbox"},
+    "lineage": {"model"},
+    "airflow_call": set(),
+    "airflow_operator": {"airflow_call"},
+    "airflow_sensor": {"airflow_call", "airflow_operator"},
+    "airflow_dag": {"airflow_call", "airflow_operator"},
 }
 """Room -> rooms it may import; `bootstrap` and `cli` may import everything. `version` is etl/__init__ itself."""
 
@@ -76,3 +82,14 @@ def test_migrations_know_only_the_warehouse() -> None:
     """A migration must run without the rest of the program."""
     for path in (ROOT / "migrations").rglob("*.py"):
         assert imported_rooms(path) <= {"warehouse"}
+
+
+def test_airflow_imports_the_tool_and_nothing_of_the_tool_imports_airflow() -> None:
+    """Airflow's environment may lack all that the command needs, and the command's has no Airflow."""
+    for path in sorted((ROOT / "etl").rglob("*.py")):
+        is_airflows = path.name.startswith("airflow_")
+        imports = ast.walk(ast.parse(path.read_text()))
+        named = {node.module for node in imports if isinstance(node, ast.ImportFrom) and node.module}
+        tops = {name.split(".")[0] for name in named}
+        assert is_airflows or "airflow" not in tops
+        assert not is_airflows or tops <= {"airflow", "etl"} | sys.stdlib_module_names

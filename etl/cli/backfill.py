@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from etl.cli.options import Instant, account_option, channel_option, deadline_option, wait_option
+from etl.cli.options import Instant, account_option, channel_option, deadline_option, resume_option, wait_option
 from etl.cli.output import Output
 
 
@@ -18,6 +18,7 @@ from etl.cli.output import Output
 @channel_option
 @click.option("--only-gaps", is_flag=True, help="Read only what of it was never proven.")
 @click.option("--rewrite", is_flag=True, help="Write every row, even where nothing changed.")
+@resume_option
 @wait_option
 @deadline_option
 @click.pass_obj
@@ -29,6 +30,7 @@ def command(
     channel: str | None,
     only_gaps: bool,
     rewrite: bool,
+    resume_from: datetime | None,
     wait: float,
     deadline: float | None,
 ) -> int:
@@ -53,6 +55,7 @@ def command(
         only_gaps=only_gaps,
         rewrite=rewrite,
         wait_seconds=wait,
+        resume_from=resume_from,
         deadline_seconds=deadline,
     )
     return execute(output, order, accounts, channel)

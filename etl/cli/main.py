@@ -28,6 +28,7 @@ VERBS = {
     "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite file, two nights. Needs no account."),
     "init": ("etl.cli.init", "Set it up: asks, tests each answer, writes a commented config.toml."),
     "check": ("etl.cli.check", "A doctor: tests everything a run needs, names cause and remedy."),
+    "accounts": ("etl.cli.accounts", "List the configured accounts, without secrets."),
     "migrate": ("etl.cli.migrate", "Create the warehouse's schema or bring it up to date."),
     "plan": ("etl.cli.plan", "Show what sync would read, and what it would cost."),
     "sync": ("etl.cli.sync", "The nightly run: read what is due, prove it, store it."),

@@ -99,6 +99,11 @@ wait_option = click.option(
     metavar="SECONDS",
     help="Wait so long for an account that another run holds.",
 )
+resume_option = click.option(
+    "--resume-from",
+    type=Instant(),
+    help="Go on with work that began then: what was proven since is not read again.",
+)
 deadline_option = click.option(
     "--deadline",
     type=Duration(),

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from etl import bootstrap, report
-from etl.cli import config, log, mail, outside, signals
+from etl.cli import config, lineage, log, mail, outside, signals
 from etl.cli.output import Column, Output, ago, clean, many, number
 from etl.cli.program import program
 from etl.cli.progress import progress
 from etl.errors import WarehouseError
+from etl.lineage import Teller
 from etl.model import Began, Event, RunOutcome, Scope, ScopeOutcome, State, Verb, Verdict
 from etl.pipeline import Stopped
 from etl.settings import ResolvedAccount, Settings, find_config
@@ -64,9 +65,11 @@ def execute(output: Output, order: Callable[[Settings], Order], account_ids: Seq
     listings = {account: config.scopes(account, channel) for account in accounts}
     names = {scope: account.name for account, scopes in listings.items() for scope in scopes}
     narrowed = bool(account_ids or channel)
+    teller = lineage.teller(settings, listings)
     try:
-        outcome = _run(output, settings, order(settings), listings, names)
+        outcome = _run(output, settings, order(settings), listings, names, teller)
     except _Broken as broken:
+        _tell_lineage(output, teller, broken.outcome)
         _tell(output, settings, broken.outcome, narrowed=narrowed)
         if not output.quiet or output.as_json:
             raise broken.error from None
@@ -76,6 +79,7 @@ def execute(output: Output, order: Callable[[Settings], Order], account_ids: Seq
         show(output, outcome, names, _place(output, settings))
         log.ended(output, outcome)
         _tell(output, settings, outcome, narrowed=narrowed)
+        _tell_lineage(output, teller, outcome)
     return outcome.exit_code
 
 
@@ -93,12 +97,16 @@ def _run(
     order: Order,
     listings: Mapping[ResolvedAccount, Sequence[Scope]],
     names: Mapping[Scope, str],
+    teller: Teller | None,
 ) -> RunOutcome:
     started_at, run_id = bootstrap.utc_now(), ""
 
     def noting(event: Event) -> None:
         nonlocal run_id
-        run_id = event.run_id if isinstance(event, Began) else run_id
+        if isinstance(event, Began):
+            run_id = event.run_id
+            if teller is not None:
+                teller.begun(run_id, order.verb, started_at)
         emit(event)
 
     try:
@@ -117,6 +125,11 @@ def _run(
 def _tell(output: Output, settings: Settings, outcome: RunOutcome, *, narrowed: bool) -> None:
     if outside.is_told(settings, outcome, narrowed=narrowed):
         signals.run(lambda _: outside.tell(output, settings, outcome))
+
+
+def _tell_lineage(output: Output, teller: Teller | None, outcome: RunOutcome) -> None:
+    if teller is not None and (problem := teller.ended(outcome)) is not None:
+        output.complain(f"kore-etl: warning: {problem}; the run is not affected.")
 
 
 def _place(output: Output, settings: Settings) -> mail.Place:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from datetime import datetime
 
 import click
 
-from etl.cli.options import account_option, channel_option, deadline_option, wait_option
+from etl.cli.options import account_option, channel_option, deadline_option, resume_option, wait_option
 from etl.cli.output import Output
 
 
@@ -14,6 +15,7 @@ from etl.cli.output import Output
 @account_option
 @channel_option
 @click.option("--accept-deletions", is_flag=True, help="Believe the source this once, however many campaigns are gone.")
+@resume_option
 @wait_option
 @deadline_option
 @click.pass_obj
@@ -22,6 +24,7 @@ def command(
     accounts: tuple[str, ...],
     channel: str | None,
     accept_deletions: bool,
+    resume_from: datetime | None,
     wait: float,
     deadline: float | None,
 ) -> int:
@@ -42,7 +45,11 @@ def command(
     return execute(
         output,
         functools.partial(
-            bootstrap.sync_order, wait_seconds=wait, accept_deletions=accept_deletions, deadline_seconds=deadline
+            bootstrap.sync_order,
+            wait_seconds=wait,
+            accept_deletions=accept_deletions,
+            resume_from=resume_from,
+            deadline_seconds=deadline,
         ),
         accounts,
         channel,
