@@ -1,6 +1,7 @@
 """What each key of the configuration may hold, and what it is by default.
 
-A field's description says what is allowed, in words that follow "must be"; `config.example.toml` says what it is for.
+A field's description says what is allowed, in words that follow "must be", its title in a few words what it is;
+`config.example.toml` says what it is for.
 """
 
 from __future__ import annotations
@@ -147,23 +148,56 @@ class _Section(BaseModel):
 class Api(_Section):
     """Where and how campaigns are asked for."""
 
-    host: Host = Field("https://platform.kore.ai", description=_HOST)
+    host: Host = Field("https://platform.kore.ai", title="your Kore.ai environment", description=_HOST)
     path: Annotated[str, AfterValidator(_path)] = Field(
         "/agentassist/api/v1/public/{app_id}/campaign/getAllCampaignDetails",
+        title="where campaigns are listed there",
         description="a path that starts with / and holds {app_id} once, and nothing else in braces",
     )
-    account_id_in_query: bool = Field(False, description=_FLAG)
-    page_size: Whole = Field(100, ge=1, le=100, description="a whole number between 1 and 100")
-    requests_per_minute: Whole = Field(
-        50, ge=0, le=100_000, description="a whole number between 0 and 100000; 0 means no limit"
+    account_id_in_query: bool = Field(
+        False,
+        title="send `?accountId=` besides the header, as the second generation of the API wants it",
+        description=_FLAG,
     )
-    max_in_flight: Whole = Field(8, ge=1, le=1000, description="a whole number between 1 and 1000")
-    attempt_timeout_seconds: Seconds = Field(30, description=_SECONDS)
-    max_attempts: Whole = Field(5, ge=1, le=100, description="a whole number between 1 and 100")
-    max_body_mb: Whole = Field(32, ge=1, le=1024, description="a whole number of MB between 1 and 1024")
-    backoff_seconds: Seconds = Field(1, description=_SECONDS)
-    max_wait_seconds: Seconds = Field(120, description=_SECONDS)
-    ca_file: str | None = Field(None, description=_FILE)
+    page_size: Whole = Field(
+        100, ge=1, le=100, title="rows asked for per request", description="a whole number between 1 and 100"
+    )
+    requests_per_minute: Whole = Field(
+        50,
+        ge=0,
+        le=100_000,
+        title="per account; Kore.ai allows 60, shared with the account's other integrations",
+        description="a whole number between 0 and 100000; 0 means no limit",
+    )
+    max_in_flight: Whole = Field(
+        8,
+        ge=1,
+        le=1000,
+        title="requests under way at once, all accounts together",
+        description="a whole number between 1 and 1000",
+    )
+    attempt_timeout_seconds: Seconds = Field(
+        30, title="the longest one attempt may take, to the last byte", description=_SECONDS
+    )
+    max_attempts: Whole = Field(
+        5, ge=1, le=100, title="how often one request is tried", description="a whole number between 1 and 100"
+    )
+    max_body_mb: Whole = Field(
+        32,
+        ge=1,
+        le=1024,
+        title="a larger answer, unpacked, is refused",
+        description="a whole number of MB between 1 and 1024",
+    )
+    backoff_seconds: Seconds = Field(
+        1, title="the wait before the second attempt; doubles each time, with a random share", description=_SECONDS
+    )
+    max_wait_seconds: Seconds = Field(
+        120, title="asked to wait longer, an account's turn ends until the next run", description=_SECONDS
+    )
+    ca_file: str | None = Field(
+        None, title="certificate authorities of a proxy or company, trusted besides the system's", description=_FILE
+    )
     _authorities: str | None = PrivateAttr(None)
 
     def authorities(self) -> str | None:
@@ -174,26 +208,42 @@ class Api(_Section):
 class Auth(_Section):
     """The JWT app; an account may name one of its own."""
 
-    client_id: Printable | None = Field(None, description=_CLIENT)
-    client_secret_file: str | None = Field(None, description=_FILE)
-    client_secret: Annotated[SecretStr, AfterValidator(_one_line)] | None = Field(
-        None, description="the Client Secret, one line of text"
+    client_id: Printable | None = Field(None, title="Client ID of the JWT app", description=_CLIENT)
+    client_secret_file: str | None = Field(
+        None, title="the file that holds the Client Secret and nothing else", description=_FILE
     )
-    token_ttl_seconds: Whole = Field(300, ge=10, le=3600, description="a whole number of seconds between 10 and 3600")
-    single_use_tokens: bool = Field(False, description=_FLAG)
+    client_secret: Annotated[SecretStr, AfterValidator(_one_line)] | None = Field(
+        None, title="the Client Secret, in the environment only", description="the Client Secret, one line of text"
+    )
+    token_ttl_seconds: Whole = Field(
+        300,
+        ge=10,
+        le=3600,
+        title="how long a token is valid",
+        description="a whole number of seconds between 10 and 3600",
+    )
+    single_use_tokens: bool = Field(
+        False, title="a token of its own for every attempt, where the app enforces JTI", description=_FLAG
+    )
 
 
 class KeepLists(_Section):
     """What an account's `keep` may say; values of a list are alternatives, all lists given must agree."""
 
     status: Annotated[tuple[Word, ...], AfterValidator(_some)] = Field(
-        (), description='a list of statuses such as ["Active"], not empty'
+        (),
+        title="store only campaigns in one of these statuses",
+        description='a list of statuses such as ["Active"], not empty',
     )
     priority: Annotated[tuple[Priority, ...], AfterValidator(_some)] = Field(
-        (), description="a list of priorities, 1 to 5, not empty"
+        (),
+        title="store only campaigns of one of these priorities",
+        description="a list of priorities, 1 to 5, not empty",
     )
     dialing_mode: Annotated[tuple[Word, ...], AfterValidator(_some)] = Field(
-        (), description='a list of dialing modes such as ["Preview"], not empty'
+        (),
+        title="store only campaigns that dial in one of these ways",
+        description='a list of dialing modes such as ["Preview"], not empty',
     )
 
 
@@ -206,71 +256,136 @@ def _says_something(keep: KeepLists) -> KeepLists:
 class Account(_Section):
     """One app of one account, as written; see `ResolvedAccount` for what holds."""
 
-    account_id: Id = Field(description="the account's id: printable, without spaces, / \\ ? # or %")
-    app_id: Id = Field(description="the app's id (st-...): printable, without spaces, / \\ ? # or %")
-    name: str = Field("", description="text")
-    channels: Annotated[tuple[Channel, ...], AfterValidator(_once)] = Field(
-        (Channel.SMS, Channel.VOICE), description='a list of "sms", "voice" or both, each once'
+    account_id: Id = Field(
+        title="Kore.ai's id of the account", description="the account's id: printable, without spaces, / \\ ? # or %"
     )
-    host: Host | None = Field(None, description=_HOST)
-    client_id: Printable | None = Field(None, description=_CLIENT)
-    client_secret_file: str | None = Field(None, description=_FILE)
+    app_id: Id = Field(
+        title="the app in it; also called iid, stream id or bot id",
+        description="the app's id (st-...): printable, without spaces, / \\ ? # or %",
+    )
+    name: str = Field("", title="yours to choose, shown in tables; else the account's id", description="text")
+    channels: Annotated[tuple[Channel, ...], AfterValidator(_once)] = Field(
+        (Channel.SMS, Channel.VOICE), title="what to copy", description='a list of "sms", "voice" or both, each once'
+    )
+    host: Host | None = Field(None, title="this account's own host", description=_HOST)
+    client_id: Printable | None = Field(None, title="this account's own JWT app", description=_CLIENT)
+    client_secret_file: str | None = Field(None, title="and the file with its secret", description=_FILE)
     requests_per_minute: Whole | None = Field(
-        None, ge=0, le=100_000, description="a whole number between 0 and 100000; 0 means no limit"
+        None,
+        ge=0,
+        le=100_000,
+        title="this account's own limit",
+        description="a whole number between 0 and 100000; 0 means no limit",
     )
     keep: Annotated[KeepLists, AfterValidator(_says_something)] | None = Field(
-        None, description="a table with at least one of the lists status, priority and dialing_mode"
+        None,
+        title="store only some campaigns",
+        description="a table with at least one of the lists status, priority and dialing_mode",
     )
 
 
 class AccountsFrom(_Section):
     """Where more accounts are written: a file, or a table. Nothing set: nowhere. A URL may hold a password."""
 
-    file: str | None = Field(None, description="the name of a .csv or .json file")
-    table: Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")] | None = Field(
-        None, description="the name of a table or view, with its schema before a dot where needed"
+    file: str | None = Field(
+        None, title="a CSV or JSON file of accounts", description="the name of a .csv or .json file"
     )
-    url: Annotated[SecretStr, AfterValidator(_database)] | None = Field(None, description=_DATABASE)
+    table: Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")] | None = Field(
+        None,
+        title="a table or view of accounts",
+        description="the name of a table or view, with its schema before a dot where needed",
+    )
+    url: Annotated[SecretStr, AfterValidator(_database)] | None = Field(
+        None, title="the database that has it, if not the warehouse", description=_DATABASE
+    )
 
 
 class Notify(_Section):
     """Who hears of the nightly run. Addresses may hold secrets, so they are masked."""
 
-    heartbeat_url: Url | None = Field(None, description=_URL)
-    heartbeat_file: str | None = Field(None, description=_FILE)
+    heartbeat_url: Url | None = Field(None, title="asked once after each complete run", description=_URL)
+    heartbeat_file: str | None = Field(None, title="replaced after each complete run", description=_FILE)
     metrics_file: Annotated[str, Field(pattern=r"\.prom$")] | None = Field(
-        None, description="the name of a file that ends in .prom"
+        None, title="Prometheus metrics, replaced after every run", description="the name of a file that ends in .prom"
     )
-    pushgateway_url: Url | None = Field(None, description=_URL)
-    openlineage_url: Url | None = Field(None, description=_URL)
+    pushgateway_url: Url | None = Field(None, title="the same metrics, pushed", description=_URL)
+    openlineage_url: Url | None = Field(
+        None, title="OpenLineage events of every run; needs the extra `openlineage`", description=_URL
+    )
 
 
 class Sync(_Section):
     """What is read, and how far a read goes."""
 
     history_start: Annotated[datetime, AfterValidator(_utc)] | None = Field(
-        None, description="a date and time between 2000 and 2100, such as 2024-01-01T00:00:00Z"
+        None,
+        title="campaigns created before this are ignored",
+        description="a date and time between 2000 and 2100, such as 2024-01-01T00:00:00Z",
     )
-    lookback_days: Whole = Field(30, ge=0, le=36_500, description="a whole number of days, 0 or more")
-    settle_minutes: Whole = Field(10, ge=0, le=100_000, description="a whole number of minutes, 0 or more")
-    max_window_rows: Whole = Field(5000, ge=1, description="a whole number of rows, 1 or more")
-    max_rows_held: Whole = Field(10_000, ge=1, description="a whole number of rows, 1 or more")
-    full_sweep_rows: Whole = Field(5000, ge=0, description="a whole number of rows, 0 or more")
-    resweep_days: Whole = Field(28, ge=1, le=36_500, description="a whole number of days, 1 or more")
-    lease_seconds: Whole = Field(90, ge=5, le=86_400, description="a whole number of seconds, 5 or more")
+    lookback_days: Whole = Field(
+        30,
+        ge=0,
+        le=36_500,
+        title="a large account's latest days are read again every night",
+        description="a whole number of days, 0 or more",
+    )
+    settle_minutes: Whole = Field(
+        10,
+        ge=0,
+        le=100_000,
+        title="the last minutes count as still moving: stored, and proven next time",
+        description="a whole number of minutes, 0 or more",
+    )
+    max_window_rows: Whole = Field(
+        5000,
+        ge=1,
+        title="rows read and proven together; more are split",
+        description="a whole number of rows, 1 or more",
+    )
+    max_rows_held: Whole = Field(
+        10_000,
+        ge=1,
+        title="rows in memory at once, over all windows under way",
+        description="a whole number of rows, 1 or more",
+    )
+    full_sweep_rows: Whole = Field(
+        5000,
+        ge=0,
+        title="accounts with at most so many rows are read whole every night",
+        description="a whole number of rows, 0 or more",
+    )
+    resweep_days: Whole = Field(
+        28,
+        ge=1,
+        le=36_500,
+        title="within so many days a large account's whole history is read again",
+        description="a whole number of days, 1 or more",
+    )
+    lease_seconds: Whole = Field(
+        90,
+        ge=5,
+        le=86_400,
+        title="a dead run's account is free after this time",
+        description="a whole number of seconds, 5 or more",
+    )
 
 
 class Warehouse(_Section):
     """The database. The URL may hold a password (from the environment), so it is masked."""
 
     url: Annotated[SecretStr, AfterValidator(_database)] = Field(
-        SecretStr("sqlite:///campaigns.db"), description=_DATABASE
+        SecretStr("sqlite:///campaigns.db"),
+        title="the database; a password belongs in the environment's copy of it",
+        description=_DATABASE,
     )
     schema_name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] = Field(
-        "public", alias="schema", description="a plain name of letters, digits and _, at most 63"
+        "public",
+        alias="schema",
+        title="PostgreSQL only: the schema of the tables",
+        description="a plain name of letters, digits and _, at most 63",
     )
-    password_file: str | None = Field(None, description=_FILE)
-    store_message_text: bool = Field(True, description=_FLAG)
+    password_file: str | None = Field(None, title="the file that holds the database's password", description=_FILE)
+    store_message_text: bool = Field(True, title="whether the texts of SMS are kept", description=_FLAG)
     _password: SecretStr | None = PrivateAttr(None)
 
     def url_text(self) -> str:

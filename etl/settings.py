@@ -29,7 +29,7 @@ from etl.sections import Account, AccountsFrom, Api, Auth, Notify, Sync, Warehou
 _CONFIG = f"{PREFIX}CONFIG"
 _ACCOUNTS = f"{PREFIX}ACCOUNTS"
 _Path: TypeAlias = tuple[str | int, ...]
-_SECTIONS: Mapping[str, type[BaseModel]] = {
+SECTIONS: Mapping[str, type[BaseModel]] = {
     "api": Api,
     "auth": Auth,
     "accounts": Account,
@@ -38,12 +38,12 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "warehouse": Warehouse,
     "notify": Notify,
 }
-_KEYS: Keys = {section: allowed(model) for section, model in _SECTIONS.items()}
+_KEYS: Keys = {section: allowed(model) for section, model in SECTIONS.items()}
 
 _VARIABLES = frozenset({_ACCOUNTS}) | {
     variable_of((section, key)) for section, keys in _KEYS.items() if section != "accounts" for key in keys
 }
-_NOTHING_SET: dict[str, Any] = {section: {} for section in _SECTIONS} | {"accounts": []}
+_NOTHING_SET: dict[str, Any] = {section: {} for section in SECTIONS} | {"accounts": []}
 
 Needs = Literal["source", "warehouse"]
 """What a verb goes on to use: the source with its accounts and secrets, or nothing but the warehouse."""

@@ -6,6 +6,9 @@ import re
 import tomllib
 from pathlib import Path
 
+import pytest
+import settings_table
+
 import etl
 from etl import report
 from etl.cli import thoughts
@@ -54,12 +57,40 @@ def test_the_readme_names_the_counts_of_the_json_document() -> None:
         assert name in section("Every night")
 
 
-def test_every_setting_the_readme_names_exists() -> None:
-    """A setting in backticks that looks like one of ours is one of ours."""
-    example = (ROOT / "config.example.toml").read_text()
-    for name in ("lookback_days", "full_sweep_rows", "resweep_days", "client_secret_file", "password_file"):
-        assert f"`{name}`" in README
-        assert name in example
+def test_the_table_of_settings_is_the_settings_model() -> None:
+    """Every key, its default and what it is; `python tests/settings_table.py` writes it anew."""
+    _, written, _ = settings_table.parts(README)
+    assert written == f"\n{settings_table.table()}\n"
+    empty = [row for row in settings_table.table().splitlines() if row.endswith("| None |") or "| |  |" in row]
+    assert empty == []
+
+
+@pytest.mark.parametrize("paper", ["README.md", ".github/CONTRIBUTING.md"])
+def test_links_lead_somewhere(paper: str) -> None:
+    """To a file of the checkout, or a heading of the same page; pictures are small."""
+    text = (ROOT / paper).read_text()
+    headings = {
+        re.sub(r"[^\w -]", "", title).strip().lower().replace(" ", "-")
+        for title in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    links = re.findall(r"\]\(([^)\s]+)\)", text)
+    assert links
+    for link in links:
+        if link.startswith("#"):
+            assert link[1:] in headings, link
+        else:
+            file = ((ROOT / paper).parent / link).resolve()
+            assert file.exists(), link
+            assert ".pictures" not in file.parts or file.stat().st_size < 150_000, link
+
+
+@pytest.mark.parametrize("paper", ["README.md", ".github/CONTRIBUTING.md"])
+def test_files_that_are_named_exist(paper: str) -> None:
+    """`etl/...`, `tests/...` and the like in backticks are files of the checkout."""
+    text = (ROOT / paper).read_text()
+    named = re.findall(r"`(?:python3? |pytest |\.venv/bin/pytest -n 0 -s )?((?:etl|tests|migrations)/[\w./-]*)", text)
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
 
 
 def test_the_package_carries_the_version_of_the_changelog_or_later() -> None:

@@ -811,7 +811,7 @@ def test_an_unknown_value_is_not_filled_in() -> None:
 
 def test_sections_here_are_those_of_the_settings() -> None:
     """So that no section is forgotten above."""
-    assert set(SECTIONS) == set(Settings.model_fields) == set(settings_module._SECTIONS)
+    assert set(SECTIONS) == set(Settings.model_fields) == set(settings_module.SECTIONS)
     assert os.environ.get("KORE_ETL_API__PAGE_SIZE") is None
 
 
