@@ -107,7 +107,7 @@ async def _nights(
         output.say(f"A sandbox of the Kore.ai API listens on {sandbox.url}.")
         output.say("First night: everything is new.\n")
         first = await _night(output, settings, stop_code)
-        output.say("\nA day passes: one campaign is added, one is renamed, one loses its contact lists.")
+        output.say("\nA day passes: one campaign is added, one renamed, one loses its contact lists.")
         output.say("Second night: everything is compared again, only what changed is written.\n")
         _a_day_passes(catalogue)
         return first, await _night(output, settings, stop_code)
@@ -149,7 +149,7 @@ def _look(output: Output, folder: Path) -> None:
     with contextlib.closing(sqlite3.connect(path)) as database:
         rows = database.execute(QUERY).fetchall()
         ((renamed,),) = database.execute("SELECT campaign_id FROM campaign_history LIMIT 1").fetchall()
-    output.say(f"\nThe warehouse is the file {path}. A query to try, and its answer:\n\n{QUERY};\n")
+    output.say(f"\nThe warehouse is the file {path}.\nA query to try, and its answer:\n\n{QUERY};\n")
     columns = [Column("contact_list"), Column("campaigns", number=True), Column("messages", number=True)]
     output.table(columns, [(name, number(campaigns), number(messages)) for name, campaigns, messages in rows])
     config = shlex.quote(str(folder / "config.toml"))

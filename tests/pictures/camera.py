@@ -7,10 +7,13 @@ import base64
 import io
 import re
 import tempfile
+from collections.abc import Mapping
+from itertools import groupby, takewhile
 from pathlib import Path
+from typing import Any
 
 import pyte
-from cli_terminal import on_terminal
+from cli_terminal import each_on_terminal
 from pictures import season
 from playwright.sync_api import sync_playwright
 from rich.color import Color
@@ -49,50 +52,48 @@ LIGHT = TerminalTheme(
     ],
 )
 FRAME = """\
-<svg class="rich-terminal" viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
-<title>{title}</title>
+<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg" role="img">
+<title>@title</title>
 <style>
 .{unique_id}-matrix {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace;
-  font-size: {char_height}px; line-height: {line_height}px; }}
+  font-size: {char_height}px; line-height: {line_height}px; white-space: pre; }}
 {styles}
 </style>
-<defs>{lines}</defs>
-<rect fill="#ffffff" stroke="#d0d7de" x="1" y="1" width="{terminal_width}" height="{terminal_height}" rx="8"/>
-<circle cx="26" cy="24" r="6" fill="#ff5f57"/><circle cx="46" cy="24" r="6" fill="#febc2e"/>
-<circle cx="66" cy="24" r="6" fill="#28c840"/>
-<g transform="translate({terminal_x}, {terminal_y})">{backgrounds}<g class="{unique_id}-matrix">{matrix}</g></g>
+<rect fill="#ffffff" width="100%" height="100%" rx="10"/>
+<rect fill="none" stroke="#d0d7de" stroke-width="2" x="1" y="1" width="99.8%" height="99.8%" rx="10"/>
+<g fill="#d0d7de"><circle cx="26" cy="24" r="6"/><circle cx="46" cy="24" r="6"/><circle cx="66" cy="24" r="6"/></g>
+<g transform="translate(18, {terminal_y})">{backgrounds}<g class="{unique_id}-matrix">{matrix}</g></g>
 </svg>
 """
 
 
 def demo(folder: Path) -> str:
-    """The demo on a real terminal, from its first byte to its last, as SVG."""
-    code, drawn = on_terminal(["demo"], folder, columns=COLUMNS)
+    """What a real terminal shows of the demo's two nights, as SVG; the query and the hints after them are left out."""
+    ((code, drawn),) = each_on_terminal([["demo"]], folder, columns=COLUMNS)
     assert code == 0, drawn
-    return picture(f"\x1b[1m$ kore-etl demo\x1b[0m\r\n{drawn}", "kore-etl demo")
+    lines = screen(f"\x1b[1m$ kore-etl demo\x1b[0m\r\n{drawn}")
+    nights = takewhile(lambda line: not line.plain.startswith("The warehouse is"), lines)
+    return picture(list(nights), "kore-etl demo")
 
 
-def picture(drawn: str, title: str) -> str:
+def screen(drawn: str) -> list[Text]:
     """What is left on the terminal after these bytes."""
-    screen = pyte.Screen(COLUMNS, LINES)
-    pyte.Stream(screen).feed(drawn)
-    console = Console(width=COLUMNS, record=True, file=io.StringIO(), color_system="truecolor", force_terminal=True)
-    lines = [_line(screen, number) for number in range(screen.cursor.y + 1)]
-    while lines and not lines[-1].plain.strip():
-        lines.pop()
-    for line in lines:
-        console.print(line, no_wrap=True, crop=True)
-    svg = console.export_svg(title=title, theme=LIGHT, code_format=FRAME, unique_id="kore-etl")
-    return re.sub(r' clip-path="[^"]*"', "", re.sub(r"<defs>.*</defs>\n", "", svg, flags=re.DOTALL))
+    terminal = pyte.Screen(COLUMNS, LINES)
+    pyte.Stream(terminal).feed(drawn)
+    return [_line(terminal.buffer[number]) for number in range(terminal.cursor.y + 1)]
 
 
-def _line(screen: pyte.Screen, number: int) -> Text:
-    row, text = screen.buffer[number], Text()
-    for column in range(COLUMNS):
-        char = row[column]
-        text.append(char.data, Style(color=_color(char.fg), bold=char.bold, italic=char.italics, reverse=char.reverse))
+def _line(row: Mapping[int, Any]) -> Text:
+    """One line in stretches of the same look."""
+    text = Text()
+    for look, chars in groupby((row[column] for column in range(COLUMNS)), key=_look):
+        text.append("".join(char.data for char in chars), look)
     text.rstrip()
     return text
+
+
+def _look(char: Any) -> Style:
+    return Style(color=_color(char.fg), bold=char.bold, italic=char.italics, reverse=char.reverse)
 
 
 def _color(name: str) -> Color | None:
@@ -100,8 +101,18 @@ def _color(name: str) -> Color | None:
         return None
     if re.fullmatch("[0-9a-f]{6}", name):
         return Color.parse(f"#{name}")
-    plain = name.replace("brown", "yellow").replace("bfightmagenta", "brightmagenta")
-    return Color.parse(plain.replace("bright", "bright_"))
+    return Color.parse(name.replace("brown", "yellow").replace("bright", "bright_"))
+
+
+def picture(lines: list[Text], title: str) -> str:
+    """Lines of a terminal as SVG, without the fonts from elsewhere that rich would name."""
+    console = Console(width=COLUMNS, record=True, file=io.StringIO(), color_system="truecolor", force_terminal=True)
+    while not lines[-1].plain:
+        lines.pop()
+    for line in lines:
+        console.print(line, no_wrap=True, crop=True)
+    svg = console.export_svg(theme=LIGHT, code_format=FRAME.replace("@title", title), unique_id="kore-etl")
+    return re.sub(r' clip-path="[^"]*"', "", svg)
 
 
 def report(page: Path, browser: str) -> bytes:
