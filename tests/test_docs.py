@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -102,7 +103,7 @@ def test_the_package_carries_the_version_of_the_changelog_or_later() -> None:
 
 
 def test_the_top_level_holds_only_what_was_agreed() -> None:
-    """Hidden files aside."""
+    """Hidden files aside, and what a newcomer who follows the README leaves there, which git ignores."""
     agreed = {
         "pyproject.toml",
         "README.md",
@@ -113,5 +114,6 @@ def test_the_top_level_holds_only_what_was_agreed() -> None:
         "migrations",
         "tests",
     }
+    ignored = [line.strip("/") for line in (ROOT / ".gitignore").read_text().splitlines()]
     there = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
-    assert there - {"build", "dist", "kore-etl-demo"} == agreed
+    assert {name for name in there if not any(fnmatch(name, pattern) for pattern in ignored)} == agreed

@@ -137,7 +137,7 @@ def _a_day_passes(catalogue: Catalogue) -> None:
     account_id = catalogue.accounts[0].account_id
     listed = [record for record in catalogue.listing(account_id, "sms") if record["contactLists"]]
     catalogue.insert(account_id, "sms", created_at=now, now=now, name="Flash sale - this weekend only")
-    catalogue.update(account_id, "sms", listed[0]["id"], now=now, name=f"{listed[0]['name']} (final)"[:48])
+    catalogue.update(account_id, "sms", listed[0]["id"], now=now, name=f"{listed[0]['name'][:40]} (final)")
     catalogue.update(account_id, "sms", listed[-1]["id"], now=now, contactLists=[])
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pyte
 from cli_terminal import each_on_terminal
 from pictures import season
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Page, sync_playwright
 from rich.color import Color
 from rich.console import Console
 from rich.style import Style
@@ -25,6 +25,10 @@ from rich.text import Text
 COLUMNS = 80
 LINES = 200
 """More than anything prints: nothing scrolls away."""
+WIDTH, GAP = 1120, 20
+"""Pixels: of the page, and of its ground left below a part of it."""
+
+CHARTS = ("section:has(#messages)", "section:has(#statuses)")
 FLAGS = ("--no-sandbox", "--disable-gpu", "--hide-scrollbars")
 
 LIGHT = TerminalTheme(
@@ -115,29 +119,42 @@ def picture(lines: list[Text], title: str) -> str:
     return re.sub(r' clip-path="[^"]*"', "", svg)
 
 
-def report(page: Path, browser: str) -> bytes:
-    """The top of the page as a reader with a light screen sees it, as WebP."""
+def report(page: Path, browser: str) -> dict[str, bytes]:
+    """Two parts of the page as a reader with a light screen sees it, as WebP by name."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser, args=list(FLAGS))
-        window = chromium.new_page(viewport={"width": 1120, "height": 1180}, color_scheme="light")
+        window = chromium.new_page(viewport={"width": WIDTH, "height": 900}, color_scheme="light")
         window.goto(page.as_uri())
-        asked = {"format": "webp", "quality": 82}
-        taken = window.context.new_cdp_session(window).send("Page.captureScreenshot", asked)
+        parts = {"report": _stretch(window, "body", ".calendars"), "report-charts": _stretch(window, *CHARTS)}
+        camera = window.context.new_cdp_session(window)
+        how = {"format": "webp", "quality": 85, "captureBeyondViewport": True}
+        taken = {name: camera.send("Page.captureScreenshot", how | {"clip": clip}) for name, clip in parts.items()}
         chromium.close()
-    return base64.b64decode(taken["data"])
+    return {name: base64.b64decode(one["data"]) for name, one in taken.items()}
+
+
+def _stretch(window: Page, first: str, last: str) -> dict[str, float]:
+    """From the top of one element to the bottom of another, the page's full width."""
+    top, bottom = (window.locator(one).first.bounding_box() for one in (first, last))
+    if top is None or bottom is None:
+        raise ValueError(f"The page shows no {first} or no {last}.")
+    end = bottom["y"] + bottom["height"] + GAP
+    return {"x": 0, "y": top["y"], "width": WIDTH, "height": end - top["y"], "scale": 1}
 
 
 def main() -> None:
-    """Take both pictures."""
+    """Take all of them."""
     parser = argparse.ArgumentParser(description="Take the README's pictures.")
     parser.add_argument("--browser", required=True)
     parser.add_argument("--to", type=Path, required=True)
+    parser.add_argument("--nights", type=int, required=True)
     chosen = parser.parse_args()
     chosen.to.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="kore-etl-pictures-") as name:
         folder = Path(name)
         (chosen.to / "demo.svg").write_text(demo(folder))
-        (chosen.to / "report.webp").write_bytes(report(season.report(folder / "season"), chosen.browser))
+        for part, taken in report(season.report(folder / "season", chosen.nights), chosen.browser).items():
+            (chosen.to / f"{part}.webp").write_bytes(taken)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,9 @@ TESTS = Path(__file__).resolve().parent.parent
 ROOT = TESTS.parent
 TERMINAL = "pyte>=0.8.2,<1"
 LARGEST = 150_000
+"""Bytes of one picture."""
+
+NIGHTS = 42
 
 
 def main() -> int:
@@ -31,6 +34,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Take the README's pictures.")
     parser.add_argument("--to", type=Path, metavar="DIR", default=ROOT / ".pictures", help="Put them there.")
     parser.add_argument("--cache", type=Path, metavar="DIR", help="Keep the virtual environment there.")
+    parser.add_argument("--nights", type=int, default=NIGHTS, metavar="N", help="Nights before the report's morning.")
     chosen = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="kore-etl-camera-") as passing:
         place = (chosen.cache or Path(passing)).resolve()
@@ -38,6 +42,7 @@ def main() -> int:
         print("Installing playwright, a terminal emulator, and this checkout ...", flush=True)
         python = installed(place / "venv", f"{ROOT}[test]", PLAYWRIGHT, TERMINAL)
         command = [python, TESTS / "pictures" / "camera.py", "--browser", browser, "--to", chosen.to.resolve()]
+        command += ["--nights", str(chosen.nights)]
         code = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(TESTS)}, check=False).returncode
     sizes = {path.name: path.stat().st_size for path in sorted(chosen.to.glob("*.*"))}
     print("\n".join(f"{name}: {size / 1000:.0f} kB" for name, size in sizes.items()))

@@ -1,8 +1,9 @@
-"""Six weeks of three invented accounts, night after night by the real command: what the report's picture shows."""
+"""Weeks of three invented accounts, night after night by the real command: what the report's picture shows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import chdir
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -14,7 +15,6 @@ from etl.sandbox.catalogue import Catalogue, build_catalogue
 from etl.sandbox.faults import Fault, OfAccount
 from etl.sandbox.invent import wire_id
 
-NIGHTS = 42
 LAST = datetime(2026, 6, 30, 2, 15, tzinfo=UTC)
 """When the last night's run begins."""
 
@@ -27,21 +27,22 @@ MISSED = (16,)
 """Nights on which nothing ran."""
 
 
-def report(folder: Path) -> Path:
-    """Live through the season; the report on the morning after it."""
-    first = LAST - (NIGHTS - 1) * timedelta(days=1)
+def report(folder: Path, count: int) -> Path:
+    """Live through so many nights; the report on the morning after the last."""
+    first = LAST - (count - 1) * timedelta(days=1)
     catalogue = build_catalogue(accounts=3, campaigns=120, now=first.replace(hour=0, minute=0), years=1.5)
     clock, page = Clock(first, LOOK), folder / "report.html"
-    with nights(catalogue, f"sqlite:///{folder / 'campaigns.db'}", folder, clock) as running:
-        _the_nights(running, catalogue, first)
+    folder.mkdir()
+    with chdir(folder), nights(catalogue, "sqlite:///campaigns.db", folder, clock) as running:
+        _the_nights(running, catalogue, first, count)
         clock.now = LAST + timedelta(hours=6)
         assert running.kore_etl("report", "--out", str(page))["complete"]
     return page
 
 
-def _the_nights(running: Nights, catalogue: Catalogue, first: datetime) -> None:
+def _the_nights(running: Nights, catalogue: Catalogue, first: datetime, count: int) -> None:
     random = Random(8)
-    for night in range(NIGHTS):
+    for night in range(count):
         running.clock.now = first + night * timedelta(days=1)
         _a_day(random, catalogue, running.clock.now - timedelta(hours=9))
         if night in MISSED:
