@@ -7,7 +7,7 @@ import contextlib
 import re
 import sqlite3
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -256,15 +256,11 @@ def on_server(url: str, *statements: str) -> None:
     asyncio.run(execute())
 
 
-def test_what_a_role_may_not_do_is_told_with_the_grant_that_mends_it(
-    check: Check, postgres: object, database_names: Callable[[], str]
-) -> None:
+def test_what_a_role_may_not_do_is_told_with_the_grant_that_mends_it(check: Check, empty_postgres_url: str) -> None:
     """May not create, may not write, may not log in, read only: each for real, and after the GRANT all is well."""
-    name = database_names()
-    role, admin = f"role_{name}", postgres.url("postgres")  # type: ignore[attr-defined]
-    owner = postgres.url(name)  # type: ignore[attr-defined]
-    on_server(admin, f"CREATE DATABASE {name}", f"CREATE ROLE {role} LOGIN")
-    on_server(owner, "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+    owner = empty_postgres_url
+    role = f"role_{owner.rpartition('/')[2]}"
+    on_server(owner, f"CREATE ROLE {role} LOGIN", "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     sqlite = f"sqlite:///{check.folder / 'campaigns.db'}"
     check.bend(sqlite, owner.replace("kore@", f"{role}@"))
 
