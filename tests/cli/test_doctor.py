@@ -258,12 +258,7 @@ def on_server(url: str, *statements: str) -> None:
 
 def test_what_a_role_may_not_do_is_told_with_the_grant_that_mends_it(check: Check, empty_postgres_url: str) -> None:
     """May not create, may not write, may not log in, read only: each for real, and after the GRANT all is well."""
-<<<<<<< HEAD
     owner, role = empty_postgres_url, f"role_{empty_postgres_url.rpartition('/')[2]}"
-=======
-    owner = empty_postgres_url
-    role = f"role_{owner.rpartition('/')[2]}"
->>>>>>> d64bba286b07301f223fca1010c03392e9d8899c
     on_server(owner, f"CREATE ROLE {role} LOGIN", "REVOKE CREATE ON SCHEMA public FROM PUBLIC")
     sqlite = f"sqlite:///{check.folder / 'campaigns.db'}"
     check.bend(sqlite, owner.replace("kore@", f"{role}@"))
