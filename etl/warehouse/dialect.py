@@ -27,7 +27,6 @@ from sqlalchemy import (
     column,
     event,
     func,
-    literal,
     select,
     type_coerce,
 )
@@ -154,13 +153,22 @@ def not_in_values(column: ColumnElement[Any], values: Iterable[str], dialect: Di
     return column.not_in(select(parts.c.value))
 
 
-def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:
+def now(dialect: Dialect) -> ColumnElement[Any]:
     """The database's own clock, at this statement and not at the transaction's start."""
     if dialect.name == "postgresql":
-        seconds = cast(literal(plus_seconds), Float(53))
-        return _postgres_clock() + func.make_interval(0, 0, 0, 0, 0, 0, seconds, type_=Interval())
-    shift = f"{plus_seconds:+.3f} seconds"
-    return func.strftime("%Y-%m-%dT%H:%M:%f000Z", "now", shift, type_=Text)
+        return _postgres_clock()
+    return func.strftime(_SQLITE_INSTANT, "now", type_=Text)
+
+
+def seconds_from_now(seconds: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
+    """The same clock, so many seconds on."""
+    if dialect.name == "postgresql":
+        shift = func.make_interval(0, 0, 0, 0, 0, 0, cast(seconds, Float(53)), type_=Interval())
+        return _postgres_clock() + shift
+    return func.strftime(_SQLITE_INSTANT, "now", func.printf("%+.3f seconds", seconds), type_=Text)
+
+
+_SQLITE_INSTANT = "%Y-%m-%dT%H:%M:%f000Z"
 
 
 def seconds_until(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
