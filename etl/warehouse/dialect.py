@@ -129,28 +129,37 @@ def in_values(column: ColumnElement[Any], values: Iterable[Any], dialect: Dialec
     return column.in_(select(parts.c.value))
 
 
-def pairs(hashes: Mapping[str, str], dialect: Dialect) -> FromClause:
-    """Ids and hashes, whatever their number, as a table `incoming(campaign_id, content_hash)`."""
+def pairs(dialect: Dialect) -> FromClause:
+    """Ids and hashes, whatever their number, as a table `incoming(campaign_id, content_hash)`; which ones, `told_pairs`
+    says."""
     if dialect.name == "postgresql":
-        kind = ARRAY(Text())
-        arrays = (bindparam(None, list(hashes), type_=kind), bindparam(None, list(hashes.values()), type_=kind))
+        arrays = (bindparam(name, type_=ARRAY(Text())) for name in ("ids", "hashes"))
         told = func.unnest(*arrays).table_valued(column("campaign_id", Text), column("content_hash", Text))
         return told.render_derived(name="incoming")
-    each = func.json_each(json.dumps(list(hashes.items()))).table_valued("value")
+    each = func.json_each(bindparam("pairs", type_=Text())).table_valued("value")
     part = [func.json_extract(each.c.value, place, type_=Text) for place in ("$[0]", "$[1]")]
     return select(part[0].label("campaign_id"), part[1].label("content_hash")).subquery("incoming")
 
 
-def not_in_values(column: ColumnElement[Any], values: Iterable[str], dialect: Dialect) -> ColumnElement[bool]:
-    """`column` is none of `values`, whatever their number."""
-    wanted = list(values)
+def told_pairs(hashes: Mapping[str, str], dialect: Dialect) -> dict[str, Any]:
+    """The parameters of `pairs`."""
     if dialect.name == "postgresql":
-        told = (
-            func.unnest(bindparam(None, wanted, type_=ARRAY(Text()))).table_valued("value").render_derived(name="told")
-        )
+        return {"ids": list(hashes), "hashes": list(hashes.values())}
+    return {"pairs": json.dumps(list(hashes.items()))}
+
+
+def not_in_values(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:
+    """`column` is none of the values, whatever their number, of the parameter `name`: see `as_parameter`."""
+    if dialect.name == "postgresql":
+        told = func.unnest(bindparam(name, type_=ARRAY(Text()))).table_valued("value").render_derived(name="told")
         return ~select(told.c.value).where(told.c.value == column).exists()
-    parts = func.json_each(json.dumps(wanted)).table_valued("value")
+    parts = func.json_each(bindparam(name, type_=Text())).table_valued("value")
     return column.not_in(select(parts.c.value))
+
+
+def as_parameter(values: Sequence[str], dialect: Dialect) -> Any:
+    """Any number of texts as one parameter."""
+    return values if dialect.name == "postgresql" else json.dumps(values)
 
 
 def now(dialect: Dialect) -> ColumnElement[Any]:
