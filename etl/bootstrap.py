@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 from etl import __version__, authorities, keep, mending, pipeline, plan, transform, turn, withheld
@@ -34,6 +36,7 @@ from etl.model import (
     Window,
 )
 from etl.settings import ResolvedAccount, Settings
+from etl.warehouse import account_table
 from etl.warehouse.address import Address, parse
 from etl.warehouse.comparing import Comparing
 from etl.warehouse.lease import Lease
@@ -62,6 +65,15 @@ def warehouse(settings: Settings) -> Warehouse:
     )
 
 
+def account_rows(settings: Settings) -> list[dict[str, Any]]:
+    """The rows of the table that `accounts_from` names, in the warehouse unless it has a URL of its own."""
+    place = settings.accounts_from
+    where = (
+        address(settings) if place.url is None else parse(place.url.get_secret_value(), schema="public", password=None)
+    )
+    return asyncio.run(account_table.read(where, place.table or ""))
+
+
 def decode(settings: Settings) -> Decode:
     """How a record's bytes become what is stored of it."""
     return transform.decode if settings.warehouse.store_message_text else withheld.decode
@@ -79,6 +91,12 @@ def address(settings: Settings) -> Address:
     return parse(place.url_text(), schema=place.schema_name, password=place.password())
 
 
+def tls(settings: Settings) -> ssl.SSLContext | None:
+    """Trusts what `ca_file` names besides the system's authorities; None without one."""
+    pem = settings.api.authorities()
+    return None if pem is None else authorities.context(pem)
+
+
 @asynccontextmanager
 async def sources(
     settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit, *, whole: bool = True
@@ -86,19 +104,19 @@ async def sources(
     """A source for each account; they share connections, places in flight and what may be spent on trying again, the
     apps of one account its pace."""
     in_flight = asyncio.Semaphore(settings.api.max_in_flight)
+    aside = asyncio.Semaphore(max(1, settings.api.max_in_flight // 4))
     budget = Budget(emit)
     room = Room(max(settings.sync.max_rows_held, settings.sync.max_window_rows))
     paces: dict[tuple[str, str], Pace] = {}
     # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
     outside = not all(wire.is_loopback(urlsplit(account.host).hostname or "") for account in accounts)
-    pem = settings.api.authorities()
-    tls = None if pem is None else authorities.context(pem)
-    async with open_session(max_in_flight=settings.api.max_in_flight, trust_env=outside, tls=tls) as session:
+    in_all = settings.api.max_in_flight
+    async with open_session(max_in_flight=in_all, trust_env=outside, tls=tls(settings)) as session:
         opened = {}
         for account in accounts:
             limited = (account.host, account.account_id)
             if limited not in paces:
-                paces[limited] = _pace(account, emit)
+                paces[limited] = _pace(account, emit, aside)
             opened[account] = AccountSource(
                 api=_api(settings, account),
                 mint=_mint(settings, account),
@@ -117,17 +135,26 @@ async def sources(
         yield opened
 
 
-def sync_order(settings: Settings, *, wait_seconds: float = 0, accept_deletions: bool = False) -> turn.Order:
-    """The nightly run."""
+def sync_order(
+    settings: Settings,
+    *,
+    wait_seconds: float = 0,
+    accept_deletions: bool = False,
+    resume_from: datetime | None = None,
+    deadline_seconds: float | None = None,
+) -> turn.Order:
+    """The nightly run; with `resume_from`, what of it was not proven since then."""
     policy = plan_policy(settings)
     return turn.Order(
         verb=Verb.SYNC,
-        plan=lambda state, now: plan.sync(state, policy, now),
+        plan=lambda state, now: _left(plan.sync(state, policy, now), state, policy, resume_from),
         whole=lambda scope, now, total: plan.whole(scope, policy, now, total),
         accept_deletions=accept_deletions,
+        price=lambda windows, state: plan.requests(windows, state, policy),
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
+        deadline_seconds=deadline_seconds,
     )
 
 
@@ -138,6 +165,7 @@ def verify_order(settings: Settings, *, wait_seconds: float = 0) -> turn.Order:
         verb=Verb.VERIFY,
         plan=lambda state, now: plan.everything(state.scope, policy, now),
         whole=lambda *_: None,
+        price=lambda windows, state: plan.requests(windows, state, policy),
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
@@ -152,21 +180,33 @@ def backfill_order(
     only_gaps: bool = False,
     rewrite: bool = False,
     wait_seconds: float = 0,
+    resume_from: datetime | None = None,
+    deadline_seconds: float | None = None,
 ) -> turn.Order:
-    """The interval `[start, end)` again."""
+    """The interval `[start, end)` again; with `resume_from`, what of it was not proven since then."""
+    policy = plan_policy(settings)
 
     def windows(state: ScopeState, now: datetime) -> tuple[Window, ...]:
-        return plan.backfill(state, now, start=start, end=end, only_gaps=only_gaps)
+        asked = plan.backfill(state, now, start=start, end=end, only_gaps=only_gaps)
+        return _left(asked, state, policy, resume_from)
 
     return turn.Order(
         verb=Verb.BACKFILL,
         plan=windows,
         whole=lambda *_: None,
+        price=lambda windows, state: plan.requests(windows, state, policy),
         version=__version__,
         lease_seconds=settings.sync.lease_seconds,
         wait_seconds=wait_seconds,
         rewrite=rewrite,
+        deadline_seconds=deadline_seconds,
     )
+
+
+def _left(
+    windows: tuple[Window, ...], state: ScopeState, policy: plan.Policy, since: datetime | None
+) -> tuple[Window, ...]:
+    return windows if since is None else plan.left(windows, state, policy, since)
 
 
 def plan_policy(settings: Settings) -> plan.Policy:
@@ -205,12 +245,14 @@ def _keep_texts(settings: Settings) -> dict[Scope, str | None]:
     }
 
 
-async def gaps(settings: Settings, scopes: Sequence[Scope]) -> list[tuple[Scope, Interval]]:
-    """Intervals never proven, scope by scope. A scope that was never read is one gap."""
+async def gaps(
+    settings: Settings, scopes: Sequence[Scope], within: Interval | None = None
+) -> list[tuple[Scope, Interval]]:
+    """Intervals never proven, scope by scope, of all or of one stretch. A scope that was never read is one gap."""
     async with warehouse(settings) as store:
         states = await _states(store, settings, scopes)
     policy, now = plan_policy(settings), utc_now()
-    return [(state.scope, interval) for state in states for interval in plan.gaps(state, policy, now)]
+    return [(state.scope, interval) for state in states for interval in plan.gaps(state, policy, now, within)]
 
 
 async def execute(
@@ -304,9 +346,14 @@ def _jobs(
     return [turn.Job(account_id, listings, keeps) for account_id, listings in by_account.items()]
 
 
-def _pace(account: ResolvedAccount, emit: Emit) -> Pace:
+def _pace(account: ResolvedAccount, emit: Emit, aside: asyncio.Semaphore) -> Pace:
     return Pace(
-        account.account_id, account.requests_per_minute, monotonic=time.monotonic, sleep=asyncio.sleep, emit=emit
+        account.account_id,
+        account.requests_per_minute,
+        monotonic=time.monotonic,
+        sleep=asyncio.sleep,
+        emit=emit,
+        aside=aside,
     )
 
 

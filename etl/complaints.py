@@ -6,7 +6,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,14 @@ PREFIX = "KORE_ETL_"
 Keys = Mapping[str, Mapping[str, str]]
 """Section -> key, dotted inside a table -> what is allowed there, in words that follow "must be"."""
 
-_NEVER_SHOWN = {"client_secret", "client_secret_file", "password_file", "url"}
+_NEVER_SHOWN = {
+    "client_secret",
+    "client_secret_file",
+    "password_file",
+    "url",
+    "heartbeat_url",
+    "pushgateway_url",
+}
 """A file's name too: who mistakes the key writes the secret itself there. See `file_name`."""
 
 _WORDS = re.compile(r"(?:(?:[A-Za-z]{1,15}[0-9]{0,3}|[0-9]{1,3})(?:[._/-]+|$))+")
@@ -28,9 +35,13 @@ class Place:
 
     file: Path | None
     variables: frozenset[str]
+    rows: Mapping[int, str] = field(default_factory=dict)
+    """Accounts that stand elsewhere: their number, and where that is ("accounts.csv line 17")."""
 
     def of(self, path: Sequence[str | int]) -> str:
         """Where the value at this path of the configuration was written, or would be."""
+        if path[0] == "accounts" and path[1:] and int(path[1]) in self.rows:
+            return " ".join(filter(None, (self.rows[int(path[1])], _key(path))))
         if path[0] == "accounts" and f"{PREFIX}ACCOUNTS" in self.variables:
             number = f"[{path[1]}]" if path[1:] else ""
             return f"{PREFIX}ACCOUNTS{number}" + (f".{key}" if (key := _key(path)) else "")

@@ -26,7 +26,16 @@ from __future__ import annotations
 
 
 class KoreEtlError(Exception):
-    """Everything this program raises on purpose."""
+    """Everything this program raises on purpose. `remedy`: the end of its message that says what to do, or empty."""
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.remedy = remedy
+
+    @property
+    def cause(self) -> str:
+        """The message without its remedy."""
+        return str(self).removesuffix(self.remedy).rstrip(" ;") if self.remedy else str(self)
 
 
 class ConfigError(KoreEtlError):
@@ -55,8 +64,10 @@ class AttemptFailed(SourceError):
     is_outage = True
     """Whether it may be one of many in an outage: trying again then costs the run's retry budget."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, answered: bool = True) -> None:
-        super().__init__(message)
+    def __init__(
+        self, message: str, *, remedy: str = "", retry_after: float | None = None, answered: bool = True
+    ) -> None:
+        super().__init__(message, remedy=remedy)
         self.retry_after = retry_after
         self.answered = answered  # False: nothing came back at all (DNS, TCP, TLS, time)
 
@@ -74,7 +85,11 @@ class Overloaded(Throttled):
 
 
 class TokenRefused(AttemptFailed):
-    """401: the token, the scope or the app was not accepted."""
+    """401: the token, the scope or the app was not accepted; `said` is Kore.ai's own sentence, which tells which."""
+
+    def __init__(self, message: str, *, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said
 
 
 class WindowFailed(SourceError):

@@ -534,6 +534,8 @@ class AccountEnd(StrEnum):
     UNAVAILABLE = "unavailable"
     HELD = "held"
     LOST = "lost"
+    LATE = "late"
+    """The run's deadline came before its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -557,21 +559,34 @@ class RunOutcome:
     started_at: datetime
     finished_at: datetime
     scopes: tuple[ScopeOutcome, ...]
+    late: tuple[str, ...] = ()
+    """Accounts that the run's deadline left unread or unfinished."""
 
 
 # -- progress ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
+class Began:
+    run_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
+    """So many windows more; `requests` is their price, None where it is not known."""
+
     scope: Scope
     windows: int
+    requests: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PageRead:
+    """One answer; `total` is what it says the window holds."""
+
     scope: Scope
     rows: int
+    total: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -599,5 +614,12 @@ class WindowDone:
     error: str | None = None
 
 
-Event = Planned | PageRead | Waiting | RetriesSpent | WindowDone
+@dataclass(frozen=True, slots=True)
+class AccountDone:
+    """The account's turn is over, however it ended."""
+
+    account_id: str
+
+
+Event = Began | Planned | PageRead | Waiting | RetriesSpent | WindowDone | AccountDone
 Emit = Callable[[Event], None]

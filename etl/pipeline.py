@@ -10,11 +10,15 @@ from typing import TypeVar
 
 from etl import report
 from etl.errors import KoreEtlError, WarehouseError
-from etl.model import Emit, RunOutcome, Verdict
+from etl.model import AccountEnd, Began, Emit, RunOutcome, Verdict
 from etl.turn import Account, Job, Order, Warehouse
 
 ACCOUNTS_AT_ONCE = 16
 """How many accounts are under way together; `max_rows_held` bounds the rows that they hold."""
+
+SILENT_SECONDS = 5.0
+SILENT_AT_ONCE = 200
+"""An account that had no answer for so long gives its place to the next one and goes on beside; at most so many do."""
 
 L = TypeVar("L")
 
@@ -51,15 +55,17 @@ async def run(
         results = tuple(outcome for account in accounts for outcome in account.outcomes())
         verdict, exit_code = override or report.judge(results)
         scopes = tuple(scope for result in results for scope in result.scopes)
-        outcome = RunOutcome(run_id, order.verb, verdict, exit_code, started_at, clock(), scopes)
+        late = tuple(dict.fromkeys(result.account_id for result in results if result.end is AccountEnd.LATE))
+        outcome = RunOutcome(run_id, order.verb, verdict, exit_code, started_at, clock(), scopes, late)
         await warehouse.finish_run(run_id, verdict=verdict, exit_code=exit_code, totals=report.totals(outcome))
         return outcome
 
     finishing: asyncio.Task[RunOutcome] | None = None
     try:
         run_id = await asyncio.shield(beginning)  # a run that has begun gets a verdict, whenever the signal comes
+        emit(Began(run_id))
         accounts += [Account(job, warehouse, order, run_id, started_at, emit) for job in jobs]
-        await _side_by_side(accounts)
+        await _until(order.deadline_seconds, accounts)
         finishing = asyncio.create_task(finish())
         return await asyncio.shield(finishing)
     except asyncio.CancelledError:
@@ -74,13 +80,32 @@ async def run(
         raise
 
 
+async def _until(seconds: float | None, accounts: Sequence[Account[L]]) -> None:
+    """Every account; at the deadline what is under way ends as after a signal, and what is left is marked so."""
+    try:
+        async with asyncio.timeout(seconds) as deadline:
+            await _side_by_side(accounts)
+    except TimeoutError:
+        if not deadline.expired():
+            raise
+        for account in accounts:
+            account.leave()
+
+
 async def _side_by_side(accounts: Sequence[Account[L]]) -> None:
-    """Every account, at most ACCOUNTS_AT_ONCE together; the first error that stops the run is raised by itself."""
-    turns = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
+    """Every account, at most ACCOUNTS_AT_ONCE together that answer; the first error that stops the run is raised by
+    itself."""
+    places, silent = asyncio.Semaphore(ACCOUNTS_AT_ONCE), asyncio.Semaphore(SILENT_AT_ONCE)
 
     async def take_turn(account: Account[L]) -> None:
-        async with turns:
-            await account.run()
+        async with places:
+            turn = group.create_task(account.run())
+            await asyncio.wait((turn,), timeout=SILENT_SECONDS)
+            if account.answered:
+                await asyncio.wait((turn,))
+            elif not turn.done():
+                await silent.acquire()
+                turn.add_done_callback(lambda _: silent.release())
 
     try:
         async with asyncio.TaskGroup() as group:

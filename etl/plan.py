@@ -7,7 +7,7 @@ open tail last, so that a row that moves while the others are read (a server tha
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -94,9 +94,29 @@ def whole(scope: Scope, policy: Policy, now: datetime, total: int) -> Window | N
     return Window(scope, policy.history_start, closed_until, reason) if policy.history_start < closed_until else None
 
 
-def gaps(state: ScopeState, policy: Policy, now: datetime) -> tuple[Interval, ...]:
+def left(windows: Iterable[Window], state: ScopeState, policy: Policy, since: datetime) -> tuple[Window, ...]:
+    """What of the windows no read that began at or after `since` has proven: for a run that resumes another.
+
+    The census, the tail and what is never proven stay; so do the moments that have closed meanwhile.
+    """
+    done = [interval for interval, read_at in state.proofs if read_at >= since]
+    fed = state.fed_at is not None and state.fed_at >= since
+    rest: list[Window] = []
+    for window in windows:
+        if window.reason is Reason.UNDATED:  # cannot be cut: read whole, or not where such a read has just been proven
+            rest += [window] if subtract([Interval(window.start, since - policy.settle)], done) else []
+        elif window.reason in (*HINTS, Reason.TAIL):
+            rest += [window] if window.reason is not Reason.FEED or not fed else []
+        else:
+            rest += [replace(window, start=one.start, end=one.end) for one in subtract([window.interval], done)]
+    return tuple(rest)
+
+
+def gaps(state: ScopeState, policy: Policy, now: datetime, within: Interval | None = None) -> tuple[Interval, ...]:
     """What of the history was never proven, up to what the last `sync` of the scope should have proven; all, where none
-    ever read it. What came later is not late yet."""
+    ever read it. What came later is not late yet, unless an interval is asked for."""
+    if within is not None:
+        return subtract(intersect([Interval(policy.history_start, within.end)], [within]), state.proven)
     until = max([floor_ms(state.synced_at or now) - policy.settle, *(interval.end for interval in state.proven)])
     return subtract([Interval(policy.history_start, until)], state.proven)
 
@@ -225,6 +245,13 @@ def price(window: Window, state: ScopeState, policy: Policy) -> Priced:
         parts = ceil(rows / (0.8 * policy.max_window_rows))
         return Priced(window, 2 + parts * _sweep(rows / parts, page, state))
     return Priced(window, _sweep(rows, page, state))
+
+
+def requests(windows: Iterable[Window], state: ScopeState, policy: Policy) -> int | None:
+    """What these windows of one scope cost together; None where one of them has no price."""
+    prices = [price(window, state, policy).requests for window in windows]
+    known = [one for one in prices if one is not None]
+    return sum(known) if len(known) == len(prices) else None
 
 
 def _sweep(rows: float, page: int, state: ScopeState) -> int:

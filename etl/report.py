@@ -109,6 +109,7 @@ def document(outcome: RunOutcome) -> Mapping[str, Any]:
         "started_at": outcome.started_at.isoformat(),
         "finished_at": outcome.finished_at.isoformat(),
         "totals": totals(outcome),
+        "late": list(outcome.late),
         "scopes": [
             {
                 "account_id": scope.scope.account_id,

@@ -112,8 +112,16 @@ def _database(url: SecretStr) -> SecretStr:
     return url
 
 
+def _http(url: SecretStr) -> SecretStr:
+    parts = _split(url.get_secret_value())
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError
+    return url
+
+
 Whole = Annotated[int, BeforeValidator(_no_flag)]
 Seconds = Annotated[float, BeforeValidator(_no_flag), Field(gt=0, le=3600, allow_inf_nan=False)]
+Url = Annotated[SecretStr, AfterValidator(_http)]
 Host = Annotated[str, AfterValidator(_host)]
 Id = Annotated[str, AfterValidator(_id)]
 Printable = Annotated[str, Field(pattern=r"^[!-~]+$")]
@@ -125,6 +133,8 @@ _SECONDS = "a number of seconds, above 0 and at most 3600"
 _FLAG = "true or false"
 _CLIENT = "the Client ID of the JWT app (cs-...), without spaces"
 _FILE = "the name of a file"
+_URL = "an address that starts with https:// or http://"
+_DATABASE = "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
 
 
 # -- the sections -----------------------------------------------------------------------------------------------------
@@ -213,6 +223,28 @@ class Account(_Section):
     )
 
 
+class AccountsFrom(_Section):
+    """Where more accounts are written: a file, or a table. Nothing set: nowhere. A URL may hold a password."""
+
+    file: str | None = Field(None, description="the name of a .csv or .json file")
+    table: Annotated[str, Field(pattern=r"^[^\W\d]\w*(\.[^\W\d]\w*)?$")] | None = Field(
+        None, description="the name of a table or view, with its schema before a dot where needed"
+    )
+    url: Annotated[SecretStr, AfterValidator(_database)] | None = Field(None, description=_DATABASE)
+
+
+class Notify(_Section):
+    """Who hears of the nightly run. Addresses may hold secrets, so they are masked."""
+
+    heartbeat_url: Url | None = Field(None, description=_URL)
+    heartbeat_file: str | None = Field(None, description=_FILE)
+    metrics_file: Annotated[str, Field(pattern=r"\.prom$")] | None = Field(
+        None, description="the name of a file that ends in .prom"
+    )
+    pushgateway_url: Url | None = Field(None, description=_URL)
+    openlineage_url: Url | None = Field(None, description=_URL)
+
+
 class Sync(_Section):
     """What is read, and how far a read goes."""
 
@@ -232,7 +264,7 @@ class Warehouse(_Section):
     """The database. The URL may hold a password (from the environment), so it is masked."""
 
     url: Annotated[SecretStr, AfterValidator(_database)] = Field(
-        SecretStr("sqlite:///campaigns.db"), description="sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+        SecretStr("sqlite:///campaigns.db"), description=_DATABASE
     )
     schema_name: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,62}$")] = Field(
         "public", alias="schema", description="a plain name of letters, digits and _, at most 63"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
@@ -18,12 +18,13 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
+from etl import account_rows
 from etl.authorities import read_authorities
 from etl.complaints import PREFIX, Keys, Place, complaint, file_name, unknown_variable, variable_of
-from etl.errors import ConfigError
+from etl.errors import ConfigError, KoreEtlError
 from etl.model import Channel, Keep, Scope
 from etl.secret_file import is_anybodys, read_secret
-from etl.sections import Account, Api, Auth, Sync, Warehouse, allowed
+from etl.sections import Account, AccountsFrom, Api, Auth, Notify, Sync, Warehouse, allowed
 
 _CONFIG = f"{PREFIX}CONFIG"
 _ACCOUNTS = f"{PREFIX}ACCOUNTS"
@@ -32,8 +33,10 @@ _SECTIONS: Mapping[str, type[BaseModel]] = {
     "api": Api,
     "auth": Auth,
     "accounts": Account,
+    "accounts_from": AccountsFrom,
     "sync": Sync,
     "warehouse": Warehouse,
+    "notify": Notify,
 }
 _KEYS: Keys = {section: allowed(model) for section, model in _SECTIONS.items()}
 
@@ -74,10 +77,14 @@ class Settings(BaseSettings):
     api: Api
     auth: Auth
     accounts: tuple[Account, ...]
+    """Those of the file and the environment; `resolved_accounts` has all."""
+    accounts_from: AccountsFrom
     sync: Sync
     warehouse: Warehouse
+    notify: Notify
     _resolved: tuple[ResolvedAccount, ...] = PrivateAttr(())
     _warnings: tuple[str, ...] = PrivateAttr(())
+    _folder: Path = PrivateAttr(Path())
 
     @classmethod
     def settings_customise_sources(  # the environment comes to `load` as a value: nothing else counts
@@ -95,9 +102,21 @@ class Settings(BaseSettings):
         """What is allowed but unwise, one sentence each."""
         return self._warnings
 
+    def path(self, name: str) -> Path:
+        """A file that a setting names; relative ones are beside the configuration file."""
+        return self._folder / name
+
     def resolved_accounts(self) -> tuple[ResolvedAccount, ...]:
         """The accounts in the order configured, with `[api]` and `[auth]` filled in where they say nothing."""
         return self._resolved
+
+
+ReadTable = Callable[[Settings], Sequence[Mapping[str, Any]]]
+"""The rows of the table that `accounts_from` names. Raises KoreEtlError."""
+
+
+def _no_table(_: Settings) -> Sequence[Mapping[str, Any]]:
+    raise KoreEtlError("Tables of accounts cannot be read here.")
 
 
 def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
@@ -110,7 +129,9 @@ def find_config(option: Path | None, environ: Mapping[str, str]) -> Path | None:
     return usual if usual.exists() else None
 
 
-def load(path: Path | None, environ: Mapping[str, str], needs: Needs = "source") -> Settings:
+def load(
+    path: Path | None, environ: Mapping[str, str], needs: Needs = "source", *, read_table: ReadTable = _no_table
+) -> Settings:
     """Read and check everything. Raises ConfigError with every problem at once.
 
     With `needs="warehouse"` there may be no accounts, and client secrets are not opened.
@@ -123,9 +144,11 @@ def load(path: Path | None, environ: Mapping[str, str], needs: Needs = "source")
         raise ConfigError(tuple(reader.problems))
     values = _merged(file, environment)
     settings = reader.validated(values)
+    settings._folder = reader.folder
     settings.warehouse._password = reader.secret(settings.warehouse.password_file, ("warehouse", "password_file"))
     if needs == "source":
         settings.api._authorities = reader.authorities(settings.api.ca_file)
+    reader.take_accounts(settings, needs, read_table)
     settings._resolved = reader.resolved(settings, needs)
     settings._warnings = tuple(reader.warnings)
     if reader.problems:
@@ -142,8 +165,17 @@ class _Reader:
         self._place = place
         self._refused: set[_Path] = set()
         """Keys already complained about: what follows from their absence is not told as well."""
+        self._accounts: list[tuple[int, Account]] = []
+        """Those without problems, each with its number among all that are written."""
+        self._secrets: dict[tuple[str, str | int], SecretStr | None] = {}
+        """What each file holds: thousands of accounts may name the same, which is opened, and told of, once."""
         self._numbers: list[int] = []
-        """Which of the accounts written are left in the settings."""
+        """Which of the accounts written in the configuration are left in the settings."""
+
+    @property
+    def folder(self) -> Path:
+        """Where relative names start."""
+        return self._place.file.parent if self._place.file else Path()
 
     def environment(self, variables: Mapping[str, str]) -> dict[str, Any]:
         """What the variables set, by section and key."""
@@ -178,6 +210,8 @@ class _Reader:
         except tomllib.TOMLDecodeError as error:
             self.problems.append(f"{path}: not valid TOML: {error}.")
         else:
+            if isinstance(values.get("accounts_from"), str):
+                values["accounts_from"] = {"file": values["accounts_from"]}
             self._refuse_secrets(values)
             return values
         return None
@@ -194,45 +228,89 @@ class _Reader:
                     f"{where}: a secret never belongs in this file; "
                     "name a file with client_secret_file, or set KORE_ETL_AUTH__CLIENT_SECRET."
                 )
-        warehouse = values.get("warehouse")
-        if isinstance(warehouse, dict) and _holds_password(warehouse.get("url")):
-            self.problems.append(
-                f"{self._place.file}: [warehouse] url: a password never belongs in this file; "
-                "name a file with password_file, use ~/.pgpass, or set KORE_ETL_WAREHOUSE__URL."
-            )
+        remedies = {
+            "warehouse": "name a file with password_file, use ~/.pgpass, or set KORE_ETL_WAREHOUSE__URL",
+            "accounts_from": "use ~/.pgpass, or set KORE_ETL_ACCOUNTS_FROM__URL",
+        }
+        for section, remedy in remedies.items():
+            holder = values.get(section)
+            if isinstance(holder, dict) and _holds_password(holder.get("url")):
+                self.problems.append(
+                    f"{self._place.file}: [{section}] url: a password never belongs in this file; {remedy}."
+                )
 
     def validated(self, values: dict[str, Any]) -> Settings:
         """The settings, without keys that have problems and accounts that hold one: the rest is checked as well."""
         try:
             settings = Settings(**(_NOTHING_SET | values))
         except ValidationError as invalid:
-            for error in invalid.errors(include_url=False):
-                self._refused.add(error["loc"][:2])
-                self.problems.append(
-                    complaint(
-                        self._place,
-                        _KEYS,
-                        path=error["loc"],
-                        kind=error["type"],
-                        value=error["input"],
-                        detail=str(error["ctx"]["error"]) if error["type"] == "value_error" else "",
-                    )
-                )
+            self._complain(invalid)
             settings = Settings(**(_NOTHING_SET | _without(values, self._refused)))
         accounts = values.get("accounts")
         written = range(len(accounts) if isinstance(accounts, list) else 0)
         self._numbers = [number for number in written if ("accounts", number) not in self._refused]
         return settings
 
+    def _complain(self, invalid: ValidationError, below: _Path = ()) -> None:
+        for error in invalid.errors(include_url=False):
+            path = (*below, *error["loc"])
+            self._refused.add(path[:2])
+            self.problems.append(
+                complaint(
+                    self._place,
+                    _KEYS,
+                    path=path,
+                    kind=error["type"],
+                    value=error["input"],
+                    detail=str(error["ctx"]["error"]) if error["type"] == "value_error" else "",
+                )
+            )
+
+    def take_accounts(self, settings: Settings, needs: Needs, read_table: ReadTable) -> None:
+        """The accounts of the configuration, and after them those that `accounts_from` leads to."""
+        self._accounts = list(zip(self._numbers, settings.accounts, strict=True))
+        try:
+            rows, problems = self._rows_elsewhere(settings, read_table)
+        except ValueError as problem:  # who only looks at the warehouse may not see where the accounts are kept
+            told = self.problems if needs == "source" else self.warnings
+            told.append(f"{self._place.of(('accounts_from', 'file'))} {problem}.")
+            self._refused.add(("accounts",))
+            return
+        if problems:
+            self.problems += problems
+            self._refused.add(("accounts",))
+        first = max(self._numbers, default=-1) + 1
+        self._place = replace(self._place, rows={first + number: row.where for number, row in enumerate(rows)})
+        for number, row in enumerate(rows, first):
+            try:
+                self._accounts.append((number, Account.model_validate(row.values)))
+            except ValidationError as invalid:
+                self._complain(invalid, ("accounts", number))
+
+    def _rows_elsewhere(self, settings: Settings, read_table: ReadTable) -> tuple[list[account_rows.Row], list[str]]:
+        """Raises ValueError where there is a place that cannot be read."""
+        place = settings.accounts_from
+        if place.file is not None and place.table is not None:
+            raise ValueError("and table are both set; one of them must go")
+        if place.file is not None:
+            return account_rows.from_file(self.folder / place.file, place.file, Account.model_fields)
+        if place.table is None:
+            return [], []
+        try:
+            found = read_table(settings)
+        except KoreEtlError as error:
+            raise ValueError(f"leads to a table that cannot be read: {str(error).rstrip('.')}") from None
+        return account_rows.from_table(found, f"table {place.table}", Account.model_fields)
+
     def resolved(self, settings: Settings, needs: Needs) -> tuple[ResolvedAccount, ...]:
         """Every account with what holds for it; for "warehouse" without credentials."""
-        self._check_duplicates(settings)
+        self._check_duplicates()
         shared_id, shared_secret = "", SecretStr("")
         if needs == "source":
             self._check_any(settings)
             shared_id, shared_secret = self._shared_credentials(settings)
         resolved = []
-        for number, account in zip(self._numbers, settings.accounts, strict=True):
+        for number, account in self._accounts:
             own = account.client_secret_file if needs == "source" else None
             resolved.append(
                 ResolvedAccount(
@@ -255,7 +333,7 @@ class _Reader:
 
     def _shared_credentials(self, settings: Settings) -> tuple[str, SecretStr]:
         """Client ID and secret for the accounts that name none of their own."""
-        auth, accounts = settings.auth, settings.accounts
+        auth, accounts = settings.auth, [account for _, account in self._accounts]
         if auth.client_id is None and not (accounts and all(account.client_id for account in accounts)):
             self._complain_unset(("auth", "client_id"), "the Client ID of the JWT app (cs-...)")
         if accounts and all(account.client_secret_file is not None for account in accounts):
@@ -271,18 +349,21 @@ class _Reader:
             self.problems.append(f"{self._place.of(path)} is not set: name {what}, or set {variable}.")
 
     def _check_any(self, settings: Settings) -> None:
-        if not settings.accounts and not any(path[0] == "accounts" for path in self._refused):
-            self.problems.append(_no_accounts(self._place.file))
+        if self._accounts or any(path[0] == "accounts" for path in self._refused):
+            return
+        elsewhere = settings.accounts_from.file or settings.accounts_from.table
+        self.problems.append(f"{elsewhere}: holds no account." if elsewhere else _no_accounts(self._place.file))
 
-    def _check_duplicates(self, settings: Settings) -> None:
+    def _check_duplicates(self) -> None:
         first: dict[Scope, int] = {}
-        for number, account in zip(self._numbers, settings.accounts, strict=True):
+        for number, account in self._accounts:
             for channel in account.channels:
                 scope = Scope(account.account_id, account.app_id, channel)
                 if scope in first:
+                    other = self._place.rows.get(first[scope], f"number {first[scope] + 1}")
                     self.problems.append(
                         f"{self._place.of(('accounts', number))}: {channel.value} of account {account.account_id}, "
-                        f"app {account.app_id} is already in number {first[scope] + 1}; remove one."
+                        f"app {account.app_id} is already in {other}; remove one."
                     )
                 first.setdefault(scope, number)
 
@@ -290,26 +371,29 @@ class _Reader:
         """The certificates that `ca_file` names; None if it names none, or (a problem) none that can be used."""
         if name is None:
             return None
-        folder = self._place.file.parent if self._place.file else Path()
         try:
-            return read_authorities(folder / name)
+            return read_authorities(self.folder / name)
         except ValueError as problem:
             where = self._place.of(("api", "ca_file"))
             shown = file_name(name, ("api", "ca_file"))
-            self.problems.append(f"{where} {problem} ({shown}relative names start at {folder.absolute()}).")
+            self.problems.append(f"{where} {problem} ({shown}relative names start at {self.folder.absolute()}).")
             return None
 
     def secret(self, name: str | None, path: _Path) -> SecretStr | None:
         """What the file holds, without its final line break; None if none is named, or (a problem) it is unusable."""
         if name is None:
             return None
-        folder = self._place.file.parent if self._place.file else Path()
+        if (name, path[-1]) not in self._secrets:
+            self._secrets[name, path[-1]] = self._read_secret(name, path)
+        return self._secrets[name, path[-1]]
+
+    def _read_secret(self, name: str, path: _Path) -> SecretStr | None:
         where = self._place.of(path)
         try:
-            text, is_open = read_secret(folder / name)
+            text, is_open = read_secret(self.folder / name)
         except ValueError as problem:
             shown = file_name(name, path)
-            self.problems.append(f"{where} {problem} ({shown}relative names start at {folder.absolute()}).")
+            self.problems.append(f"{where} {problem} ({shown}relative names start at {self.folder.absolute()}).")
             return None
         if is_open:
             self.warnings.append(

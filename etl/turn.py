@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,7 @@ from etl import abreast, census, keep, learned
 from etl.errors import AccountFailed, AccountRefused, LeaseError, LeaseHeld
 from etl.model import (
     HINTS,
+    AccountDone,
     AccountEnd,
     AccountOutcome,
     Census,
@@ -130,6 +131,10 @@ class Order:
     wait_seconds: float = 0
     rewrite: bool = False
     accept_deletions: bool = False
+    deadline_seconds: float | None = None
+    """So long after its beginning the run stops, and leaves the rest to the next one."""
+    price: Callable[[Sequence[Window], ScopeState], int | None] = lambda _windows, _state: None
+    """What a scope's windows will cost in requests, for the progress shown; None = nobody knows yet."""
 
 
 class Account(Generic[L]):
@@ -144,6 +149,7 @@ class Account(Generic[L]):
         self._turns = {scope.app_id: _Turn() for scope in job.sources}
         self._app_rank = {app_id: rank for rank, app_id in enumerate(self._turns)}
         self._waiting: deque[Window] = deque()
+        self._begun = self._ended = False
 
     def outcomes(self) -> tuple[AccountOutcome, ...]:
         """What has been done so far, per app: each app has credentials of its own."""
@@ -157,9 +163,14 @@ class Account(Generic[L]):
             for app_id, turn in self._turns.items()
         )
 
+    @property
+    def answered(self) -> bool:
+        """Whether anything was read of it yet."""
+        return any(turn.answered for turn in self._turns.values())
+
     async def run(self) -> None:
         """Read and store this account. Only WarehouseError comes out; everything else is in `outcomes()`."""
-        order = self._order
+        order, self._begun = self._order, True
         try:
             async with self._warehouse.lease(
                 self._job.account_id, seconds=order.lease_seconds, wait_seconds=order.wait_seconds, emit=self._emit
@@ -172,6 +183,16 @@ class Account(Generic[L]):
                 await self._close(lease)
         except LeaseError as error:
             self._stop(AccountEnd.HELD if isinstance(error, LeaseHeld) else AccountEnd.LOST, str(error))
+        finally:
+            self._emit(AccountDone(self._job.account_id))
+        self._ended = True
+
+    def leave(self) -> None:
+        """The deadline has come: whatever has not ended is left to the next run."""
+        if not self._ended:
+            when = "while this account was being read" if self._begun else "before this account's turn"
+            under_way = [app_id for app_id, turn in self._turns.items() if turn.end is AccountEnd.DONE]
+            self._stop(AccountEnd.LATE, f"The deadline came {when}; the next run reads what is left", under_way)
 
     async def _plan(self) -> None:
         tails: list[Window] = []
@@ -183,7 +204,7 @@ class Account(Generic[L]):
             tails += [window for window in windows if window.reason is Reason.TAIL]
             if any(window.reason in HINTS for window in windows):
                 tally.shown = set()
-            self._emit(Planned(scope, len(windows)))
+            self._emit(Planned(scope, len(windows), self._order.price(windows, state)))
         self._waiting += tails
 
     async def _read_and_store(self, lease: L) -> None:
@@ -194,9 +215,7 @@ class Account(Generic[L]):
                 await self._go_on(lease, work)
         finally:
             await _given_up(work.reads)
-            if (
-                work.storing is not None
-            ):  # when stopped, the window in hand is finished: it was read, it is worth keeping
+            if work.storing is not None:  # when stopped, the window in hand is finished: it is worth keeping
                 await asyncio.wait((work.storing,), timeout=FINISH_SECONDS)
                 await _given_up((work.storing,))
 
@@ -313,11 +332,12 @@ class Account(Generic[L]):
                 await self._warehouse.save_profile(lease, scope, tally.profile)
             tally.rejects_waiting = await self._warehouse.rejects_waiting(scope)
 
-    def _stop(self, end: AccountEnd, message: str) -> None:
-        for turn in self._turns.values():
-            turn.end = end
-        for tally in self._tallies.values():
-            tally.errors.append(message)
+    def _stop(self, end: AccountEnd, message: str, app_ids: Collection[str] | None = None) -> None:
+        """End the turn of these apps, of all unless they are named."""
+        for scope, tally in self._tallies.items():
+            if app_ids is None or scope.app_id in app_ids:
+                self._turns[scope.app_id].end = end
+                tally.errors.append(message)
 
 
 async def _given_up(tasks: Iterable[asyncio.Task[Any]]) -> None:

@@ -73,7 +73,8 @@ class Gateway:
 
     async def _answered(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        length = next(int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:"))
+        lengths = [int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+        length = lengths[0] if lengths else 0  # a proxy's CONNECT has none
         request = Request(len(self.requests) + 1, head, await reader.readexactly(length), self.sandbox.url)
         self.requests.append(request)
         if self.talk is not None and self.strikes(request):

@@ -89,8 +89,8 @@ async def http_1_0(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 def bomb(pack: Callable[[bytes], bytes], encoding: bytes) -> Talk:
-    """64 MB that unpack from very little."""
-    packed = pack(b" " * 64_000_000)
+    """16 MB that unpack from very little."""
+    packed = pack(b" " * 16_000_000)
     return says(OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding, len(packed)) + packed)
 
 

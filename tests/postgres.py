@@ -30,6 +30,7 @@ SETTINGS = (
     "listen_addresses=127.0.0.1",
     "unix_socket_directories=",
     "jit=off",
+    "autovacuum=off",  # it would visit each test's database in turn
 )
 
 

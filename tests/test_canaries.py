@@ -90,21 +90,26 @@ VERBS = (
 )
 
 
-def test_ordinary_nights(tmp_path: Path, capsys: pytest.CaptureFixture[str], warehouse_url: str) -> None:
+def test_ordinary_nights(tmp_path: Path, capsys: pytest.CaptureFixture[str], empty_url: str) -> None:
     """No verb, in no style, prints a secret, a token or what a record holds; the database holds no secret at all, and
     personal data only where campaigns and rejected records are kept."""
-    with planted(tmp_path, capsys, warehouse_url) as (sandbox, kore_etl):
+    with planted(tmp_path, capsys, empty_url) as (sandbox, kore_etl):
         secret = sandbox.catalogue.accounts[0].client_secret
         kore_etl("sync")
         printed = told(kore_etl, "sync", styles=STYLES) + "".join(told(kore_etl, *verb) for verb in VERBS)
         assert found(printed) == []
         assert secret not in printed
         assert set(found(told(kore_etl, "explain", "cd-odd"))) <= {DESCRIPTION}
-        kept = "".join(line for lines in everything(warehouse_url).values() for line in lines)
+        page = tmp_path / "page.html"
+        assert found(told(kore_etl, "report", "--out", str(page))) == []
+        assert found(page.read_text()) == []
+        assert secret not in page.read_text()
+        assert LIST in page.read_text()
+        kept = "".join(line for lines in everything(empty_url).values() for line in lines)
         assert secret not in kept
         assert not TOKEN.findall(kept)
         assert TEXT in kept
-        assert found(ledger(warehouse_url)) == []
+        assert found(ledger(empty_url)) == []
 
 
 def test_a_refused_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str) -> None:
@@ -217,7 +222,6 @@ def test_sql_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str], warehous
         "DROP TABLE rejected_records" + (" CASCADE" if "postgres" in warehouse_url else ""),
     )
     with planted(tmp_path, capsys, warehouse_url) as (_, kore_etl):
-        assert kore_etl("migrate")[0] == 0
         for statement in constraints:
             execute(warehouse_url, statement)
             code, out, err = kore_etl("--verbose", "sync")
@@ -259,7 +263,6 @@ def kore_etl_alone(config: Path, *arguments: str, limit: int | None = None, **en
 def test_a_full_disk(tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str) -> None:
     """Exit 6 with what to do; no value of a row that was being written."""
     with planted(tmp_path, capsys, sqlite_url) as (_, kore_etl):
-        assert kore_etl("migrate")[0] == 0
         process = kore_etl_alone(kore_etl.config, "--verbose", "sync", limit=100_000)
         printed, _ = process.communicate(timeout=60)
         assert process.returncode == 6
@@ -315,6 +318,7 @@ def test_the_database_password(
     (tmp_path / "password").write_text(PASSWORD + "\n")
     ways = ("kore:{0}@127.0.0.1:{1}/{2}", "kore@127.0.0.1:{1}/{2}?password={0}", "kore@127.0.0.1:{1}/{2}")
     port, name = re.findall(r":(\d+)/(\w+)", postgres_url)[0]
+    page = tmp_path / "page.html"
     monkeypatch.setenv("KORE_ETL_WAREHOUSE__PASSWORD_FILE", str(tmp_path / "password"))
     with planted(tmp_path, capsys, postgres_url) as (_, kore_etl):
         for way in ways:
@@ -322,6 +326,8 @@ def test_the_database_password(
                 url = "postgresql://" + way.format(PASSWORD, number, name)
                 monkeypatch.setenv("KORE_ETL_WAREHOUSE__URL", url)
                 assert found(told(kore_etl, "status") + kore_etl("sync")[2] + kore_etl("check")[1]) == []
+                kore_etl("report", "--out", str(page))
+                assert found(page.read_text() if page.exists() else "") == []
                 settings = cli_config.load(Output(config=kore_etl.config), "source")
                 assert found(f"{settings!r} {settings} {settings.resolved_accounts()}") == []
                 assert found(settings.model_dump_json()) == []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import etl
 from etl import report
+from etl.cli import thoughts
 from etl.cli.main import EPILOG, VERBS
 from etl.warehouse import schema, views
 
@@ -32,6 +33,11 @@ def test_the_readme_and_the_help_list_the_same_exit_codes() -> None:
     codes = {"0", "1", "2", "3", "4", "5", "6", "70", "130, 143"}
     assert set(re.findall(r"^\| ([\d, ]+) \|", README, re.MULTILINE)) == codes
     assert {line.strip().split("  ")[0] for line in EPILOG.splitlines() if re.match(r"\s+\d", line)} == codes
+
+
+def test_the_troubleshooting_table_is_the_one_that_errors_speak_from() -> None:
+    """Every error class and exit code; `python -m etl.cli.thoughts` prints it anew."""
+    assert "\n".join(thoughts.table()) in section("Troubleshooting")
 
 
 def test_the_readme_names_every_table_and_view() -> None:

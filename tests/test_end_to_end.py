@@ -20,23 +20,23 @@ FAST = "[api]\nbackoff_seconds = 0.01\nmax_attempts = 3\n"
 
 
 def test_the_first_night_loads_everything_and_the_second_writes_nothing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], warehouse_url: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], empty_url: str
 ) -> None:
     """Counts equal the source's; an unchanged night inserts, updates and links nothing."""
-    with night(tmp_path, capsys, warehouse_url) as (sandbox, kore_etl):
+    with night(tmp_path, capsys, empty_url) as (sandbox, kore_etl):
         first = kore_etl.json("sync")
         assert (first["exit_code"], first["verdict"]) == (0, "complete")
         assert first["totals"]["seen"] == first["totals"]["inserted"] == first["totals"]["source_total"] == 2 * 2 * 230
         assert first["totals"]["links_added"] == len(source_links(sandbox))
-        assert stored_rows(warehouse_url) == source_rows(sandbox)
-        assert stored_links(warehouse_url) == source_links(sandbox)
+        assert stored_rows(empty_url) == source_rows(sandbox)
+        assert stored_links(empty_url) == source_links(sandbox)
 
         second = kore_etl.json("sync")
         assert second["exit_code"] == 0
         counts = ("inserted", "updated", "links_added", "links_removed")
         assert [second["totals"][name] for name in counts] == [0, 0, 0, 0]
         assert second["totals"]["unchanged"] == second["totals"]["seen"] == 920
-        assert rows(warehouse_url, f"SELECT count(*) FROM campaigns WHERE last_run_id <> '{first['run_id']}'") == [(0,)]
+        assert rows(empty_url, f"SELECT count(*) FROM campaigns WHERE last_run_id <> '{first['run_id']}'") == [(0,)]
 
 
 def test_a_night_finds_exactly_what_changed(
@@ -117,12 +117,12 @@ def test_a_window_that_failed_is_a_gap_and_the_next_sync_fills_it(
 def test_a_wrong_secret_is_exit_3_with_the_remedy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], warehouse_url: str
 ) -> None:
-    """What Kore.ai answered and where scopes are set is said; the secret is not."""
+    """What Kore.ai answered and where the secret is to be had is said; the secret is not."""
     with night(tmp_path, capsys, warehouse_url, accounts=1) as (_, kore_etl):
         (kore_etl.config.parent / "account-1.secret").write_text("wrong-canary-secret")
         code, out, err = kore_etl("sync")
         assert code == 3
-        assert "API Scope" in err
+        assert "wrong Client Secret" in err
         assert "wrong-canary-secret" not in out + err
 
 

@@ -242,12 +242,13 @@ def test_a_record_of_30_megabytes(tmp_path: Path, capsys: pytest.CaptureFixture[
         assert source_rows(sandbox) <= stored_rows(warehouse_url)
 
 
-def test_a_field_renamed_in_ten_thousand_records_is_one_line(
+def test_a_field_renamed_in_thousands_of_records_is_one_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str
 ) -> None:
     """In rejected_records, in `rejects` and in the run's output; every record is stored, exit 0, and the next night is
-    silent."""
-    with night(tmp_path, capsys, sqlite_url, accounts=1, campaigns=10_000) as (sandbox, kore_etl):
+    silent. Several windows bring them."""
+    settings = "[sync]\nmax_window_rows = 1000\n"
+    with night(tmp_path, capsys, sqlite_url, accounts=1, campaigns=3_000, settings=settings) as (sandbox, kore_etl):
         account = sandbox.catalogue.accounts[0]
         sandbox.catalogue.fill(account, "voice", [])
         renamed = [
@@ -258,21 +259,21 @@ def test_a_field_renamed_in_ten_thousand_records_is_one_line(
         began = time.monotonic()
         code, out, err = kore_etl("sync")
         assert time.monotonic() - began < 60
-        assert (code, err.count("status"), out.count("status (10,000)")) == (0, 0, 1)
+        assert (code, err.count("status"), out.count("status (3,000)")) == (0, 0, 1)
         lines = rows(sqlite_url, "SELECT reason, detail, occurrences FROM rejected_records")
-        assert lines == [("field:status", "missing", 10_000)]
-        assert rows(sqlite_url, "SELECT count(*), count(status) FROM live_campaigns") == [(10_000, 0)]
+        assert lines == [("field:status", "missing", 3_000)]
+        assert rows(sqlite_url, "SELECT count(*), count(status) FROM live_campaigns") == [(3_000, 0)]
         assert kore_etl("rejects")[1].count("field:status") == 1
         assert "status" not in kore_etl("sync")[1]
 
 
-def test_a_million_unknown_keys_are_read_in_time() -> None:
+def test_hundreds_of_thousands_of_unknown_keys_are_read_in_time() -> None:
     """On the tolerant path, after the fast one gave up."""
-    keys = ",".join(f'"k{n}":{n}' for n in range(1_000_000))
+    keys = ",".join(f'"k{n}":{n}' for n in range(300_000))
     raw = spelt("keys", f'{keys},"priority":"x"')
     began = time.process_time()
     assert isinstance(transform.decode(raw, SMS), Campaign)
-    assert time.process_time() - began < 20
+    assert time.process_time() - began < 6
 
 
 def test_what_is_printed_cannot_steer_a_terminal(

@@ -187,6 +187,7 @@ async def run(
     *sources: tuple[Scope, FakeSource],
     plan: Callable[[ScopeState, datetime], tuple[Window, ...]] = windows_of,
     keeps: Mapping[Scope, Keep] = MappingProxyType({}),
+    deadline_seconds: float | None = None,
 ) -> RunOutcome:
     jobs: dict[str, dict[Scope, turn.Source]] = {}
     for scope, source in sources:
@@ -194,7 +195,14 @@ async def run(
     return await pipeline.run(
         [turn.Job(account_id, listings, keeps) for account_id, listings in jobs.items()],
         warehouse,
-        turn.Order(verb=Verb.SYNC, plan=plan, whole=whole, version="test", lease_seconds=90),
+        turn.Order(
+            verb=Verb.SYNC,
+            plan=plan,
+            whole=whole,
+            version="test",
+            lease_seconds=90,
+            deadline_seconds=deadline_seconds,
+        ),
         clock=lambda: NOW,
         emit=lambda _: None,
         stop_code=lambda: 143,
@@ -546,3 +554,90 @@ async def test_a_census_that_was_refused_is_no_answer() -> None:
     warehouse = FakeWarehouse()
     outcome = await run(warehouse, (SMS, FakeSource(answer)), plan=plan)
     assert (outcome.exit_code, warehouse.failures, warehouse.stored) == (5, [], [])
+
+
+class HangingSource(FakeSource):
+    """Answers the first window, and none after it."""
+
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+        if self.asked:
+            await asyncio.Event().wait()
+        return await super().read(window, profile)
+
+
+async def test_a_deadline_ends_the_run_and_says_what_is_left() -> None:
+    """What was read is stored, the window in hand is dropped, accounts that ended are complete, those that had not
+    begun or not ended are said to be late; exit 1."""
+    warehouse = FakeWarehouse()
+    scopes = [Scope(f"late-{number}", "st-a", Channel.SMS) for number in range(pipeline.ACCOUNTS_AT_ONCE + 1)]
+    hanging = [(scope, HangingSource()) for scope in scopes]
+    outcome = await run(warehouse, (OTHER, FakeSource()), *hanging, deadline_seconds=0.2)
+    assert (outcome.verdict, outcome.exit_code, outcome.scopes[0].error) == (Verdict.INCOMPLETE, 1, None)
+    assert warehouse.finished == [(Verdict.INCOMPLETE, 1)]
+    assert outcome.late == tuple(scope.account_id for scope in scopes)
+    begun, unbegun = outcome.scopes[1:-1], outcome.scopes[-1]
+    assert all("while this account was being read" in str(scope.error) for scope in begun)
+    assert all(scope.windows == {State.PROVEN: 1} for scope in begun)
+    assert "before this account's turn" in str(unbegun.error)
+    assert (unbegun.windows, len(warehouse.stored)) == ({}, 3 + len(begun))
+
+
+async def test_a_deadline_that_is_not_met_changes_nothing() -> None:
+    """The run ends by itself before it."""
+    outcome = await run(FakeWarehouse(), (SMS, FakeSource()), deadline_seconds=60)
+    assert (outcome.exit_code, outcome.late) == (0, ())
+
+
+async def test_what_had_ended_before_the_deadline_keeps_its_end() -> None:
+    """A refused app is refused; the other app of its account is late; a held account is held."""
+    warehouse = FakeWarehouse()
+    warehouse.held.add("held")
+    refusing = FakeSource(lambda w: failed(w, AccountRefused("Refused."), answered=False))
+    second, held = Scope("acc", "st-b", Channel.SMS), Scope("held", "st-h", Channel.SMS)
+    sources = ((SMS, refusing), (second, HangingSource()), (held, FakeSource()))
+    outcome = await run(warehouse, *sources, deadline_seconds=0.1)
+    assert outcome.late == ("acc",)
+    assert [scope.error for scope in outcome.scopes] == [
+        "Refused.",
+        "The deadline came while this account was being read; the next run reads what is left",
+        "Account held is held.",
+    ]
+
+
+async def test_accounts_that_do_not_answer_hold_up_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three times as many as there are places hang from the beginning: all others are read to their end."""
+    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 0.01)
+    warehouse = FakeWarehouse()
+    mute = [
+        (Scope(f"mute-{number}", "st-m", Channel.SMS), MuteSource()) for number in range(3 * pipeline.ACCOUNTS_AT_ONCE)
+    ]
+    good = [(Scope(f"good-{number}", "st-g", Channel.SMS), FakeSource()) for number in range(20)]
+    outcome = await run(warehouse, *mute, *good, deadline_seconds=1)
+    assert outcome.late == tuple(scope.account_id for scope, _ in mute)
+    assert len(warehouse.stored) == 3 * len(good)
+
+
+async def test_an_error_of_an_account_that_gave_its_place_away_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As any other's would."""
+    monkeypatch.setattr(pipeline, "SILENT_SECONDS", 0.01)
+    warehouse = FakeWarehouse()
+    warehouse.store_error = WarehouseError("The disk is full.")
+    with pytest.raises(WarehouseError, match="disk is full"):
+        await run(warehouse, (SMS, SlowSource()), (OTHER, MuteSource()))
+    assert warehouse.finished == [(Verdict.FAILED, 6)]
+
+
+class MuteSource(FakeSource):
+    """Answers nothing."""
+
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+        await asyncio.Event().wait()
+        raise AssertionError("unreachable")
+
+
+class SlowSource(FakeSource):
+    """Answers after it gave its place away."""
+
+    async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+        await asyncio.sleep(0.05)
+        return await super().read(window, profile)

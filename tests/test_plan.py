@@ -295,3 +295,50 @@ def test_a_scope_with_nothing_stored_has_no_price_where_the_source_has_campaigns
     (window, *_) = plan.sync(large(stored=0, density=(), keep=KEEP, listed=900), POLICY, NOW)
     assert plan.price(window, large(stored=0, density=(), keep=KEEP, listed=900), POLICY).requests is None
     assert plan.price(window, large(stored=0, density=(), keep=KEEP), POLICY).requests == 1
+
+
+SINCE = NOW - timedelta(hours=1)
+
+
+def rest(found: ScopeState, windows: tuple[Window, ...] | None = None) -> list[tuple[Reason, datetime, datetime]]:
+    """What a run that resumes the one begun at SINCE reads, the census and the tail aside."""
+    asked = plan.sync(found, POLICY, NOW) if windows is None else windows
+    kept = plan.left(asked, found, POLICY, SINCE)
+    return [(w.reason, w.start, w.end) for w in kept if w.reason not in (Reason.CENSUS, Reason.TAIL)]
+
+
+def test_a_resumed_run_reads_what_was_not_proven_since_and_what_has_closed_meanwhile() -> None:
+    """Proven before counts for nothing, proven since is left out, the census and the tail are asked all the same."""
+    half, until = START + (CLOSED - START) / 2, SINCE - timedelta(minutes=10)
+    old = (Interval(START, half), SINCE - timedelta(days=1))
+    found = replace(state(stored=10, proven=[Interval(START, until)]), proofs=(old, (Interval(half, until), SINCE)))
+    assert rest(found) == [(Reason.WHOLE, START, half), (Reason.WHOLE, until, CLOSED)]
+    kept = plan.left(plan.sync(found, POLICY, NOW), found, POLICY, SINCE)
+    assert reasons(kept)[-1] is Reason.TAIL
+
+
+def test_a_resumed_run_of_a_server_without_dates_reads_all_or_nothing() -> None:
+    """A window without dates cannot be cut; once it was proven since, it is not read again."""
+    window = (Window(SCOPE, START, CLOSED, Reason.UNDATED),)
+    before = replace(state(stored=10), proofs=((Interval(START, SINCE), SINCE - timedelta(minutes=1)),))
+    assert rest(before, window) == [(Reason.UNDATED, START, CLOSED)]
+    part = replace(before, proofs=((Interval(START, SINCE - timedelta(days=1)), SINCE),))
+    assert rest(part, window) == [(Reason.UNDATED, START, CLOSED)]
+    since = replace(before, proofs=((Interval(START, SINCE - timedelta(minutes=10)), SINCE),))
+    assert rest(since, window) == []
+
+
+def test_a_resumed_run_does_not_ask_a_feed_again_that_was_read_since() -> None:
+    """The feed is asked unless it was read to its end since the first try began."""
+    assert Reason.FEED in [reason for reason, *_ in rest(large(fed_at=SINCE - timedelta(seconds=1)))]
+    assert Reason.FEED not in [reason for reason, *_ in rest(large(fed_at=SINCE))]
+
+
+def test_gaps_of_an_interval_are_told_whether_it_was_due_or_not() -> None:
+    """Without an interval what came after the last sync is not late; asked for, it is not proven."""
+    found = replace(state(proven=[Interval(START, day(10)), Interval(day(11), day(20))]), synced_at=day(20))
+    assert plan.gaps(found, POLICY, NOW) == (Interval(day(10), day(11)),)
+    assert plan.gaps(found, POLICY, NOW, Interval(day(12), day(20))) == ()
+    assert plan.gaps(found, POLICY, NOW, Interval(day(12), day(21))) == (Interval(day(20), day(21)),)
+    assert plan.gaps(found, POLICY, NOW, Interval(day(-9), day(1))) == ()
+    assert plan.gaps(found, POLICY, NOW, Interval(day(-9), day(-1))) == ()

@@ -14,7 +14,6 @@ from warehouse_look import rows
 from week import live
 
 from etl.warehouse import schema, views
-from etl.warehouse.warehouse import Warehouse
 
 README = (Path(__file__).resolve().parent.parent / "README.md").read_text()
 QUESTIONS = re.findall(r"\*\*([^*\n]+\?)\*\*\n\n```sql\n(.+?)\n```\n```\n(.+?)\n```", README, re.DOTALL)
@@ -96,8 +95,6 @@ async def test_the_reading_role_reads_everything_and_changes_nothing(postgres_ur
     """Made by the README's SQL: every table, view and function can be read, every change is refused."""
     assert ROLE is not None
     owner = await asyncpg.connect(postgres_url)
-    async with Warehouse.connect(postgres_url, clock=datetime.now) as opened:
-        await opened.migrate()
     try:
         await owner.execute("\n".join(line for line in ROLE[1].splitlines() if not line.startswith("\\")))
         reader = await asyncpg.connect(postgres_url.replace("kore@", "kore_reader@"))

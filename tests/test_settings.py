@@ -15,7 +15,7 @@ from etl import settings as settings_module
 from etl.errors import ConfigError
 from etl.example import example_config
 from etl.model import Channel, Keep
-from etl.sections import Account, Api, Auth, Sync, Warehouse
+from etl.sections import Account, AccountsFrom, Api, Auth, Notify, Sync, Warehouse
 from etl.settings import Needs, Settings, find_config, load
 
 EXAMPLE = Path(__file__).resolve().parent.parent / "config.example.toml"
@@ -29,7 +29,15 @@ client_secret_file = "secret"
 account_id = "67777ce93e25326494e9xxxx"
 app_id = "st-1"
 """
-SECTIONS = {"api": Api, "auth": Auth, "accounts": Account, "sync": Sync, "warehouse": Warehouse}
+SECTIONS = {
+    "api": Api,
+    "auth": Auth,
+    "accounts": Account,
+    "accounts_from": AccountsFrom,
+    "sync": Sync,
+    "warehouse": Warehouse,
+    "notify": Notify,
+}
 
 
 @pytest.fixture
@@ -766,8 +774,10 @@ def test_the_example_loads(folder: Path) -> None:
     trustme.CA().cert_pem.write_to_path(folder / "company-ca.pem")
     settings = loaded(folder, EXAMPLE.read_text())
     assert (settings.api, settings.sync, settings.warehouse) == (Api(), Sync(), Warehouse())
-    (account,) = loaded(folder, uncommented()).resolved_accounts()
-    assert account.requests_per_minute == 30
+    (folder / "accounts.csv").write_text("account_id,app_id\na,b\n")
+    one_place = re.sub(r"^table = .*$", "", uncommented(), flags=re.MULTILINE)
+    account, another = loaded(folder, one_place).resolved_accounts()
+    assert (account.requests_per_minute, another.account_id) == (30, "a")
     assert account.keep == Keep(("Active",), (4, 5), ("Preview",))
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import click
 
-from etl.cli.options import Instant, account_option, channel_option, wait_option
+from etl.cli.options import Instant, account_option, channel_option, deadline_option, resume_option, wait_option
 from etl.cli.output import Output
 
 
@@ -18,7 +18,9 @@ from etl.cli.output import Output
 @channel_option
 @click.option("--only-gaps", is_flag=True, help="Read only what of it was never proven.")
 @click.option("--rewrite", is_flag=True, help="Write every row, even where nothing changed.")
+@resume_option
 @wait_option
+@deadline_option
 @click.pass_obj
 def command(
     output: Output,
@@ -28,7 +30,9 @@ def command(
     channel: str | None,
     only_gaps: bool,
     rewrite: bool,
+    resume_from: datetime | None,
     wait: float,
+    deadline: float | None,
 ) -> int:
     """Read the campaigns created from --start up to, not including, --end again, and store them.
 
@@ -45,6 +49,13 @@ def command(
     from etl.cli.running import execute
 
     order = functools.partial(
-        bootstrap.backfill_order, start=start, end=end, only_gaps=only_gaps, rewrite=rewrite, wait_seconds=wait
+        bootstrap.backfill_order,
+        start=start,
+        end=end,
+        only_gaps=only_gaps,
+        rewrite=rewrite,
+        wait_seconds=wait,
+        resume_from=resume_from,
+        deadline_seconds=deadline,
     )
     return execute(output, order, accounts, channel)

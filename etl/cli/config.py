@@ -6,7 +6,7 @@ import difflib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from etl import settings
 from etl.cli.output import Output
@@ -38,7 +38,7 @@ def load(output: Output, needs: Literal["source", "warehouse"]) -> Settings:
         raise ConfigError((NOTHING,))
     unfilled = tuple(_unfilled(file)) if needs == "source" else ()
     try:
-        found = settings.load(file, os.environ, needs=needs)
+        found = settings.load(file, os.environ, needs=needs, read_table=_read_table)
     except ConfigError as error:
         raise ConfigError(error.problems + unfilled) from None
     if unfilled or not enough:
@@ -48,10 +48,16 @@ def load(output: Output, needs: Literal["source", "warehouse"]) -> Settings:
     return found
 
 
+def _read_table(found: Settings) -> list[dict[str, Any]]:
+    from etl import bootstrap  # heavy, and only some configurations need it here
+
+    return bootstrap.account_rows(found)
+
+
 def _unfilled(file: Path | None) -> Iterator[str]:
     """A sentence for each of the example's values that was left in place."""
     try:
-        found = settings.load(file, os.environ, needs="warehouse")
+        found = settings.load(file, os.environ, needs="warehouse", read_table=lambda _: [])
     except ConfigError:
         return  # told when it is loaded for its use
     where = "" if file is None else f"{file}: "
@@ -71,11 +77,11 @@ def names(config: Settings) -> dict[Scope, str]:
 def chosen(config: Settings, account_ids: Sequence[str], channel: str | None) -> tuple[ResolvedAccount, ...]:
     """The configured accounts that --account and --channel choose; all without them. Raises ConfigError."""
     accounts = config.resolved_accounts()
-    known = sorted({account.account_id for account in accounts})
-    problems = [unknown(one, known) for one in account_ids if one not in known]
+    known, wanted = {account.account_id for account in accounts}, set(account_ids)
+    problems = [unknown(one, sorted(known)) for one in account_ids if one not in known]
     if problems:
         raise ConfigError(tuple(problems))
-    picked = [a for a in accounts if not account_ids or a.account_id in account_ids]
+    picked = [a for a in accounts if not wanted or a.account_id in wanted]
     if channel is not None and picked and not any(Channel(channel) in a.channels for a in picked):
         raise ConfigError((f"--channel {channel}: none of the chosen accounts has it in its `channels`.",))
     return tuple(picked)

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING
 
 import click
@@ -57,13 +56,11 @@ def command(output: Output, folder: Path) -> int:
       kore-etl dbt-init analytics
       cd analytics && dbt build
     """
+    from etl.cli import package
+
     place, trouble = _place(output)
-    try:
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise click.UsageError(f"{folder} exists already and is left as it is; choose another folder.")
-        files = list(_written(folder, place))
-    except OSError as error:
-        raise click.UsageError(f"{folder} cannot be written: {error.strerror}.") from error
+    certificates = "".join(_certificate(key, path) for key, path in place.certificates.items())
+    files = package.write(PACKAGE, folder, _values(place), {"profiles.yml": certificates})
     output.document({"exit_code": 0, "path": str(folder), "files": files})
     output.say(f"Wrote a dbt project into {folder}: {many(len(files), 'file')}.")
     if trouble is not None:
@@ -118,11 +115,10 @@ def _configured(output: Output, settings: Settings) -> Place | None:
     )
 
 
-def _written(folder: Path, place: Place) -> Iterator[str]:
-    """Write every file of the package, filled in; the names, relative to the folder."""
+def _values(place: Place) -> dict[str, str]:
     from etl import __version__
 
-    values = {
+    return {
         "version": __version__,
         "schema": place.schema,
         "host": _inside(place.host),
@@ -131,16 +127,6 @@ def _written(folder: Path, place: Place) -> Iterator[str]:
         "database": _inside(place.database),
         "sslmode": _inside(place.sslmode),
     }
-    for source in sorted(path for path in PACKAGE.rglob("*") if path.is_file()):
-        name = source.relative_to(PACKAGE).as_posix()
-        text = Template(source.read_text(encoding="utf-8")).substitute(values)
-        if name == "profiles.yml":
-            text += "".join(_certificate(key, path) for key, path in place.certificates.items())
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("x", encoding="utf-8") as file:
-            file.write(text)
-        yield name
 
 
 def _certificate(key: str, path: str) -> str:

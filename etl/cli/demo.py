@@ -54,6 +54,11 @@ def command(output: Output, folder: Path, accounts: int, campaigns: int) -> int:
 
     Between the nights one campaign is added, one is renamed and one loses its contact lists: the second night finds
     exactly these.
+
+    \b
+    Examples
+      kore-etl demo
+      kore-etl demo --folder /tmp/demo --accounts 10 --campaigns 5000
     """
     from etl.cli import signals
     from etl.cli.sandbox import midnight
@@ -115,7 +120,7 @@ async def _night(output: Output, settings: Settings, stop_code: Callable[[], int
     from etl.cli.running import show_tables
 
     names = config.names(settings)
-    with progress(output, names) as emit:
+    with progress(output, names, settings) as emit:
         outcome = await bootstrap.execute(
             settings,
             bootstrap.sync_order(settings),
@@ -148,7 +153,10 @@ def _look(output: Output, folder: Path) -> None:
     columns = [Column("contact_list"), Column("campaigns", number=True), Column("messages", number=True)]
     output.table(columns, [(name, number(campaigns), number(messages)) for name, campaigns, messages in rows])
     config = shlex.quote(str(folder / "config.toml"))
-    output.say("\nThe sandbox is gone, its copy stays. How fresh and complete it is, the life of the campaign")
-    output.say("that was renamed, and how to set up your own account:\n")
-    for rest in (f"--config {config} status", f"--config {config} explain {renamed[:11]}", "init"):
-        output.say(f"  {program()} {rest}")
+    output.say(
+        "\nThe sandbox is gone, its copy stays. How fresh and complete it is, the life of the campaign that was "
+        "renamed, a page for everybody, and how to set up your own account:\n"
+    )
+    for rest in ("status", f"explain {renamed[:11]}", "report --out report.html"):
+        output.say(f"  {program()} --config {config} {rest}")
+    output.say(f"  {program()} init")

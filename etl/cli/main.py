@@ -13,27 +13,48 @@ import click
 
 from etl import __version__
 from etl.cli.output import Output
-from etl.errors import AccountRefused, ConfigError, Interrupted, KoreEtlError, LeaseHeld, SourceError, WarehouseError
+from etl.errors import (
+    AccountRefused,
+    ConfigError,
+    Interrupted,
+    KoreEtlError,
+    LeaseError,
+    LeaseHeld,
+    SourceError,
+    WarehouseError,
+)
 
 VERBS = {
     "demo": ("etl.cli.demo", "Try it: a sandbox API, a SQLite file, two nights. Needs no account."),
-    "init": ("etl.cli.init", "Write a commented config.toml."),
-    "check": ("etl.cli.check", "Test configuration, credentials, the API and the warehouse."),
+    "init": ("etl.cli.init", "Set it up: asks, tests each answer, writes a commented config.toml."),
+    "check": ("etl.cli.check", "A doctor: tests everything a run needs, names cause and remedy."),
+    "accounts": ("etl.cli.accounts", "List the configured accounts, without secrets."),
     "migrate": ("etl.cli.migrate", "Create the warehouse's schema or bring it up to date."),
     "plan": ("etl.cli.plan", "Show what sync would read, and what it would cost."),
     "sync": ("etl.cli.sync", "The nightly run: read what is due, prove it, store it."),
     "backfill": ("etl.cli.backfill", "Read an interval again."),
     "verify": ("etl.cli.verify", "Compare source and warehouse, write nothing; exit 1 on a difference."),
     "gaps": ("etl.cli.gaps", "List intervals never proven; exit 1 if there are any."),
-    "status": ("etl.cli.status", "How fresh and how complete each account is."),
+    "status": ("etl.cli.status", "Fresh and complete? What changed, what waits, what to do."),
     "runs": ("etl.cli.runs", "The ledger of runs; `runs show RUN_ID` for one of them."),
     "explain": ("etl.cli.explain", "The life of one campaign, and how surely it was read."),
     "rejects": ("etl.cli.rejects", "Records that could not be stored; `rejects retry`, `rejects ack`."),
     "replay": ("etl.cli.replay", "Rebuild typed columns from the stored JSON, without a request."),
     "dbt-init": ("etl.cli.dbt_init", "Write out a dbt package over the warehouse."),
+    "completion": ("etl.cli.completion", "Print the script that completes verbs in bash, zsh or fish."),
+    "ops-init": ("etl.cli.ops_init", "Write out alert rules, a systemd timer, a Kubernetes CronJob."),
+    "report": ("etl.cli.report", "Write one HTML page: freshness, coverage, figures."),
     "sandbox": ("etl.cli.sandbox", "Serve the documented API on this machine, with made-up data."),
 }
 """Verb -> (module, the line in `--help`). Each module has a click command named `command`."""
+
+GROUPS = (
+    ("First minute", ("demo", "init", "check")),
+    ("Every night", ("sync", "plan", "backfill", "migrate")),
+    ("Every morning", ("status", "runs", "gaps", "verify", "explain", "report")),
+    ("Bad day", ("rejects", "replay")),
+)
+"""How `--help` arranges the verbs; those that no group names come last."""
 
 EPILOG = """\b
 Exit codes
@@ -73,8 +94,12 @@ class Verbs(click.Group):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Verbs"):
-            formatter.write_dl([(name, line) for name, (_, line) in VERBS.items()])
+        left = dict(VERBS)
+        for title, names in (*GROUPS, ("More", tuple(VERBS))):
+            lines = [(name, left.pop(name)[1]) for name in names if name in left]
+            if lines:
+                with formatter.section(title):
+                    formatter.write_dl(lines)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -115,22 +140,33 @@ def cli(ctx: click.Context, config: Path | None, as_json: bool, quiet: bool, ver
 
 def run(argv: Sequence[str]) -> int:
     """The exit code of one command line. Every KoreEtlError ends here, as a sentence on stderr or as JSON."""
-    as_json = "--json" in argv
+    output = _speaking(argv)
     try:
         result = cli.main(args=list(argv), prog_name="kore-etl", standalone_mode=False)
     except click.exceptions.Abort:
-        return _fail(130, ["Stopped by a signal."], as_json=as_json)
+        return _fail(130, ["Stopped by a signal."], output=output)
     except click.ClickException as error:
-        return _fail(2, [_usage(error)], as_json=as_json)
+        return _fail(2, [_usage(error)], output=output)
     except KoreEtlError as error:
         problems = list(error.problems) if isinstance(error, ConfigError) else [str(error)]
-        return _fail(exit_code(error), problems, as_json=as_json)
+        return _fail(exit_code(error), problems, output=output, error=error)
     except Exception as error:  # noqa: BLE001  the last line of defence: a bug must end in a sentence as well
-        return _bug(error, as_json=as_json, verbose=bool({"-v", "--verbose"} & set(argv)))
+        return _bug(error, output=output)
     return result if isinstance(result, int) else 0
 
 
-def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
+def _speaking(argv: Sequence[str]) -> Output:
+    """How an error is to be told, whether or not the command line could be read."""
+    words = [word for one in argv for word in one.split("=")]
+    as_lines = "--log-format" in words and words[words.index("--log-format") + 1 :][:1] == ["json"]
+    return Output(
+        as_json="--json" in argv,
+        verbose=bool({"-v", "--verbose"} & set(argv)),
+        log_format="json" if as_lines else "text",
+    )
+
+
+def _bug(error: Exception, *, output: Output) -> int:
     """Its message may hold anything, so only where it happened is told, unless the traceback is asked for."""
     import traceback
 
@@ -139,10 +175,10 @@ def _bug(error: Exception, *, as_json: bool, verbose: bool) -> int:
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if Path(frame.filename).is_relative_to(HERE)] or frames
     place = f" in {Path(ours[-1].filename).name}, line {ours[-1].lineno}" if ours else ""
-    if verbose:
+    if output.verbose:
         click.echo("".join(_frames(error)), err=True, nl=False)
-    remedy = "please report it" if verbose else "run again with --verbose for the traceback, and report it"
-    return _fail(EXIT_BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], as_json=as_json)
+    remedy = "please report it" if output.verbose else "run again with --verbose for the traceback, and report it"
+    return _fail(EXIT_BUG, [f"internal error ({type(error).__name__}{place}): {remedy}."], output=output)
 
 
 def _frames(error: BaseException) -> Iterator[str]:
@@ -175,11 +211,18 @@ def _usage(error: click.ClickException) -> str:
     return message
 
 
-def _fail(code: int, problems: list[str], *, as_json: bool) -> int:
-    if as_json:
+def _fail(code: int, problems: list[str], *, output: Output, error: KoreEtlError | None = None) -> int:
+    if output.as_json:
         import json
 
         click.echo(json.dumps({"exit_code": code, "errors": problems}))
     for problem in problems:
-        Output().complain(f"kore-etl: {problem}")
+        output.complain(f"kore-etl: {problem}")
+    if isinstance(error, SourceError | LeaseError | WarehouseError):
+        from etl.cli import thoughts
+
+        thought = thoughts.of(error)
+        output.complain(f"Kept: {thought.kept}")
+        if not error.remedy:
+            output.complain(f"Next: {thought.remedy}")
     return code

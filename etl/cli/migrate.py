@@ -10,7 +10,13 @@ from etl.cli.output import Output
 @click.command("migrate", short_help="Create or upgrade the schema.")
 @click.pass_obj
 def command(output: Output) -> int:
-    """Create the warehouse's tables and views, or upgrade them. Safe when several start at once."""
+    """Create the warehouse's tables and views, or upgrade them. Safe when several start at once.
+
+    \b
+    Examples
+      kore-etl migrate
+      kore-etl --config prod.toml migrate
+    """
     from etl import bootstrap
     from etl.cli import config, signals
     from etl.cli.reading import where

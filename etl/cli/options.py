@@ -45,8 +45,51 @@ class Seconds(click.ParamType[float]):
         return seconds
 
 
+def _configured(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[Any]:
+    """The account ids that a shell offers: those in the configuration file, by id or by name."""
+    import os
+    import tomllib
+    from pathlib import Path
+
+    from click.shell_completion import CompletionItem
+
+    path = ctx.find_root().params.get("config") or os.environ.get("KORE_ETL_CONFIG") or "config.toml"
+    try:
+        accounts = tomllib.loads(Path(path).read_text(encoding="utf-8")).get("accounts", [])
+        named = {str(one["account_id"]): str(one.get("name", "")) for one in accounts}
+    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        return []  # a shell that completes is no place to complain
+    return [
+        CompletionItem(account_id, help=name)
+        for account_id, name in named.items()
+        if account_id.startswith(incomplete) or name.lower().startswith(incomplete.lower())
+    ]
+
+
+class Duration(click.ParamType[float]):
+    """A length of time with its units, in seconds: 90s, 45m, 2h, 1h30m."""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        if isinstance(value, float):
+            return value
+        parts = re.fullmatch(r"(?:(\d{1,4})h)?(?:(\d{1,6})m)?(?:(\d{1,8})s)?", value)
+        seconds = (
+            0.0 if parts is None else sum(int(n or 0) * u for n, u in zip(parts.groups(), (3600, 60, 1), strict=True))
+        )
+        if not seconds:
+            self.fail(f"'{value}' is not a length of time, such as 2h, 90m, 45s or 1h30m.", param, ctx)
+        return float(seconds)
+
+
 account_option = click.option(
-    "--account", "accounts", multiple=True, metavar="ID", help="Only this account; repeatable."
+    "--account",
+    "accounts",
+    multiple=True,
+    metavar="ID",
+    help="Only this account; repeatable.",
+    shell_complete=_configured,
 )
 channel_option = click.option("--channel", type=click.Choice(CHANNELS), help="Only this channel.")
 wait_option = click.option(
@@ -55,4 +98,15 @@ wait_option = click.option(
     default=0,
     metavar="SECONDS",
     help="Wait so long for an account that another run holds.",
+)
+resume_option = click.option(
+    "--resume-from",
+    type=Instant(),
+    help="Go on with work that began then: what was proven since is not read again.",
+)
+deadline_option = click.option(
+    "--deadline",
+    type=Duration(),
+    metavar="2h",
+    help="Stop cleanly after so long (2h, 90m, 1h30m) and say what is left; exit 1.",
 )

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sys
 import textwrap
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
+from etl.harmless import clean as clean  # the verbs have it from here
 from etl.model import Interval, Scope
-
-_UNSAFE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
-_JOINERS = "\u200c\u200d"  # harmless, and parts of many an emoji and name
-
 
 SHORTEST = 8
 """Cells that are left of a column that is cut short."""
@@ -43,6 +40,29 @@ class Column:
     """Left out, from the right, before anything is cut."""
     hides: bool = False
     """Left out where it has nothing to say: only zeros, dashes and blanks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A sign before a line, and its word where a terminal has no such character."""
+
+    sign: str
+    plain: str
+    colour: str
+
+    def on(self, stream: TextIO) -> str:
+        """The sign, as far as this stream can show it."""
+        try:
+            self.sign.encode(stream.encoding or "ascii")
+        except (LookupError, UnicodeEncodeError):
+            return self.plain
+        return self.sign
+
+
+GOOD, BAD, ODD = Mark("✓", "ok  ", "green"), Mark("✗", "FAIL", "red"), Mark("!", "!   ", "yellow")
+ARROW = Mark("→", "->", "cyan")
+NOTE = "    "
+"""Before what stands below a marked line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,16 +91,44 @@ class Output:
             click.echo(folded(text, _columns(sys.stdout)))
 
     def complain(self, text: str) -> None:
-        """A line that must be seen even under --quiet, on stderr."""
+        """A line that must be seen even under --quiet, on stderr; a line of the log where that is JSON."""
+        if self.log_format == "json":
+            from etl.cli import log
+
+            log.complaint(self, text)
+            return
         click.echo(folded(text, _columns(sys.stderr)), err=True)
 
-    def item(self, word: str, colour: str, text: str, *, loud: bool = False) -> None:
-        """A line of a list behind a coloured word; a `loud` one is seen even under --quiet, on stderr."""
-        if self.as_json or (self.quiet and not loud):
+    def step(
+        self, mark: Mark, what: str, room: int, result: str, *, seconds: float = 0.0, notes: Sequence[str] = ()
+    ) -> None:
+        """A line behind a mark: what was tried, in `room` cells, how long it took, and what came of it, beside it where
+        that fits; notes below. A bad one is seen even under --quiet, on stderr."""
+        if self.as_json or (self.quiet and mark is not BAD):
             return
-        room = _columns(sys.stderr if self.quiet else sys.stdout)
-        body = folded(text, room and room - len(word) - 2).replace("\n", "\n" + " " * (len(word) + 2))
-        click.echo(f"{click.style(word, fg=colour)}  {body}", err=self.quiet)
+        if self.quiet and self.log_format == "json":
+            self.complain(" ".join((f"{clean(what)}: {result}", *notes)))
+            return
+        stream = sys.stderr if self.quiet else sys.stdout
+        width = _columns(stream)
+        sign, took = mark.on(stream), f"{seconds:.1f} s" if seconds else ""
+        head = f"{styled(sign, fg=mark.colour)} {padded(what, room)} {took:>6}  "
+        beside = " " * (len(sign) + room + 10)
+        if not what:
+            lines = [f"{styled(sign, fg=mark.colour)} {_hanging(result, width, ' ' * (len(sign) + 1))}"]
+        elif width is None or len(beside) + len(result) <= width or mark is GOOD:
+            lines = [head + _hanging(result, width, beside)]
+        else:
+            lines = [head.rstrip(), NOTE + _hanging(result, width, NOTE)]
+        arrow = ARROW.on(stream)
+        lines += [f"{NOTE}{arrow} {_hanging(note, width, NOTE + ' ' * (len(arrow) + 1))}" for note in notes]
+        click.echo("\n".join(lines), err=self.quiet)
+
+    def fact(self, label: str, text: str) -> None:
+        """A line of facts below a marked one: what it is about, and beside it what is so."""
+        if not (self.as_json or self.quiet):
+            indent = " " * 14
+            click.echo(f"  {styled(f'{label:10}', dim=True)}  {_hanging(text, _columns(sys.stdout), indent)}")
 
     def table(self, columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
         """A table that fits the terminal, elsewhere as wide as it is; text from outside made harmless."""
@@ -131,6 +179,11 @@ def folded(text: str, room: int | None) -> str:
     return "\n".join(lines)
 
 
+def _hanging(text: str, width: int | None, indent: str) -> str:
+    """Folded to what `indent` leaves of a line, and every line but the first behind it."""
+    return folded(text, width and max(width - len(indent), 30)).replace("\n", "\n" + indent)
+
+
 def fit(
     columns: Sequence[Column], rows: Sequence[Sequence[str]], room: int | None
 ) -> tuple[list[tuple[Column, int]], list[list[str]]]:
@@ -164,18 +217,37 @@ def _longest_word(cells: Sequence[str]) -> int:
     return min(max((len(word) for cell in cells for word in cell.split()), default=0), 24)
 
 
-def clean(text: str) -> str:
-    """The text with everything that could steer a terminal (escapes, bidi marks, newlines) shown as an escape."""
-    return "".join(c.encode("unicode_escape").decode() if _steers(c) else c for c in text)
+def styled(text: str, **style: Any) -> str:
+    """The text in a style of click's, unless NO_COLOR is set; where the stream is no terminal click takes it off."""
+    return text if os.environ.get("NO_COLOR") else click.style(text, **style)
 
 
-def _steers(character: str) -> bool:
-    return unicodedata.category(character) in _UNSAFE and character not in _JOINERS
+def padded(text: str, room: int) -> str:
+    """The text made harmless, in exactly `room` cells."""
+    from rich.cells import set_cell_size
+
+    cleaned = clean(text)
+    return set_cell_size(cleaned, room) if len(cleaned) <= room else set_cell_size(cleaned, room - 1) + "…"
 
 
 def when(instant: datetime | None) -> str:
     """An instant in UTC, as windows are cut, to the minute; a heading or the sentence around it says so."""
     return "never" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
+
+
+def here(instant: datetime | None) -> str:
+    """An instant in this machine's zone as it is now (`zone`), to the minute: one zone for a whole screen."""
+    return "never" if instant is None else instant.astimezone(_here()).strftime("%Y-%m-%d %H:%M")
+
+
+def zone() -> str:
+    """What this machine's zone is called now, such as CET, or UTC-03:00 where it has no name."""
+    name = _here().tzname(None) or "UTC"
+    return name if name[:1].isalpha() else f"UTC{name[:3]}:{name[3:] or '00'}"
+
+
+def _here() -> tzinfo:
+    return datetime.now(UTC).astimezone().tzinfo or UTC
 
 
 def ago(age: timedelta) -> str:
@@ -185,6 +257,14 @@ def ago(age: timedelta) -> str:
         if seconds >= 2 * size:
             return f"{seconds // size} {unit}"
     return f"{seconds} s"
+
+
+def ago_words(seconds: float) -> str:
+    """A length of time that is still to come, to the minute where it is long: "1 h 05 min", "12 min", "40 s"."""
+    minutes = round(seconds / 60)
+    if seconds < 90:
+        return f"{max(round(seconds), 1)} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"
 
 
 def number(count: float | None) -> str:

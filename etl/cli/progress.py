@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
+from threading import Lock
 from typing import TYPE_CHECKING
 
 from etl.cli.output import Output, clean, number
-from etl.model import Emit, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
+from etl.cli.underway import Underway
+from etl.model import Began, Emit, Event, RetriesSpent, Scope, Waiting, WindowDone
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.spinner import Spinner
+
+    from etl.settings import Settings
 
 SECONDS_BETWEEN_LINES = 15.0
 """How often a run without a terminal says how far it is."""
@@ -21,113 +25,104 @@ SECONDS_BETWEEN_LINES = 15.0
 LONG_WAIT_SECONDS = 5.0
 """A wait worth a line of its own in a log."""
 
-_BAR = 20
+_BAR, _SMALL_BAR = 20, 10
 _FRAMES_PER_SECOND = 8
 
+LISTINGS_SHOWN = 4
+"""Listings under way that have a line of their own."""
 
-@dataclass(slots=True)
-class Seen:
-    """What has happened so far, and how both displays word it. `now` is a monotonic clock, in seconds."""
-
-    names: Mapping[Scope, str]
-    windows: int = 0
-    done: int = 0
-    rows: int = 0
-    pages: int = 0
-    troubled: int = 0
-    reading: Scope | None = None
-    retries_spent: bool = False
-    waiting: dict[str, tuple[float, str]] = field(default_factory=dict)
-    """Account -> (until when, why)."""
-
-    def add(self, event: Event, now: float) -> None:
-        if isinstance(event, Planned):
-            self.windows += event.windows
-        elif isinstance(event, PageRead):
-            self.rows += event.rows
-            self.pages += 1
-            self.reading = event.scope
-            self.waiting.pop(event.scope.account_id, None)
-        elif isinstance(event, Waiting):
-            self.waiting[event.account_id] = (now + event.seconds, event.why)
-        elif isinstance(event, RetriesSpent):
-            self.retries_spent = True
-        else:
-            self.done += 1
-            self.troubled += event.state in (State.UNPROVEN, State.FAILED)
-
-    def counts(self) -> str:
-        """How far it is; as wide now as in an hour."""
-        windows = f"{number(self.done)}/{number(self.windows)}"
-        return f"{windows:>9} windows  {number(self.rows):>9} rows  {number(self.pages):>6} pages"
-
-    def note(self, now: float) -> str:
-        """What is going on: a wait, else the listing being read, and what could not be proven so far."""
-        doing = self.wait(now)
-        if not doing and not self.pages:
-            doing = "waiting for the first answer" if self.windows else "planning"
-        if not doing and self.reading is not None:
-            doing = f"{self.names.get(self.reading, self.reading.account_id)} {self.reading.channel.value}"
-        troubled = f"{number(self.troubled)} not proven" if self.troubled else ""
-        spent = "retries spent" if self.retries_spent else ""
-        return clean(", ".join(filter(None, (doing, troubled, spent))))
-
-    def wait(self, now: float) -> str:
-        """Who waits longest, for how long and why; empty when nobody does."""
-        # a copy: the display's thread asks while the run goes on
-        ends = [(until, account, why) for account, (until, why) in self.waiting.copy().items() if until > now]
-        if not ends:
-            return ""
-        until, account_id, why = max(ends)
-        name = next((name for scope, name in self.names.items() if scope.account_id == account_id), account_id)
-        others = f", {len(ends) - 1} more waiting" if ends[1:] else ""
-        return f"{name} waits {until - now:.0f} s ({why.rstrip('.')}){others}"
+NAME_ROOM = 26
 
 
 @contextmanager
-def progress(output: Output, names: Mapping[Scope, str]) -> Iterator[Emit]:
+def progress(output: Output, names: Mapping[Scope, str], settings: Settings) -> Iterator[Emit]:
     """The `emit` of a run: events go to the display that fits where stderr leads."""
+    limits = {one.account_id: one.requests_per_minute for one in settings.resolved_accounts()}
+    run = Underway(names, limits, settings.api.page_size, time.monotonic())
     if output.live:
-        with _live(names) as emit:
+        with _live(run) as emit:
             yield emit
     else:
-        yield _lines(output, names)
+        yield _lines(output, run)
 
 
 @contextmanager
-def _live(names: Mapping[Scope, str]) -> Iterator[Emit]:
+def _live(run: Underway) -> Iterator[Emit]:
     from rich.console import Console
     from rich.live import Live
     from rich.spinner import Spinner
 
-    seen, spinner, began = Seen(names), Spinner("dots"), time.monotonic()
+    console, spinner = Console(stderr=True), Spinner("dots")
+    lock = Lock()  # the display draws in a thread of its own, and a sum over what grows meanwhile breaks off
 
     def render() -> RenderableType:
-        return picture(seen, spinner, began, time.monotonic())
+        with lock:
+            return picture(run, spinner, time.monotonic(), console.width)
 
-    with Live(
-        get_renderable=render, console=Console(stderr=True), transient=True, refresh_per_second=_FRAMES_PER_SECOND
-    ):
-        yield lambda event: seen.add(event, time.monotonic())
+    def add(event: Event) -> None:
+        with lock:
+            run.add(event, time.monotonic())
+
+    with Live(get_renderable=render, console=console, transient=True, refresh_per_second=_FRAMES_PER_SECOND):
+        yield add
 
 
-def picture(seen: Seen, spinner: Spinner, began: float, now: float) -> RenderableType:
-    """Two lines: how far, and what is going on now. They count down by themselves while nothing happens."""
+def picture(run: Underway, spinner: Spinner, now: float, width: int) -> RenderableType:
+    """How far it is; what there is to say; the listings under way. It counts down by itself while nothing happens."""
     from rich.console import Group
+    from rich.text import Text
+
+    lines: list[RenderableType] = [_first_line(run, spinner, now, width)]
+    lines.append(Text(f"  {run.summary(now)}", no_wrap=True, overflow="ellipsis", style="dim"))
+    active = run.active() if len(run.names) > 1 else []
+    if active:
+        lines.append(_listings(run, active[:LISTINGS_SHOWN], now))
+    if active[LISTINGS_SHOWN:]:
+        lines.append(Text(f"  and {number(len(active) - LISTINGS_SHOWN)} more under way", style="dim"))
+    return Group(*lines)
+
+
+def _first_line(run: Underway, spinner: Spinner, now: float, width: int) -> RenderableType:
     from rich.progress_bar import ProgressBar
     from rich.table import Table
     from rich.text import Text
 
+    expected, clock = run.expected(), _clock(now - run.began)
+    parts = [part for part in run.counts(now) if part]
+    room = width - 2 - _BAR - 1 - len(clock) - 2
+    while parts[1:] and len("  ".join(parts)) > room:
+        parts.pop()
     line = Table.grid(padding=(0, 1))
     line.add_column(width=1)
     line.add_column(width=_BAR)
     line.add_column(no_wrap=True)
     line.add_column(no_wrap=True, justify="right")
     bar = ProgressBar(
-        total=max(seen.windows, 1), completed=seen.done, width=_BAR, pulse=not seen.windows, animation_time=now
+        total=expected or 1, completed=run.requests, width=_BAR, pulse=expected is None, animation_time=now
     )
-    line.add_row(spinner, bar, Text(seen.counts()), Text(_clock(now - began)))
-    return Group(line, Text(f"  {seen.note(now)}", no_wrap=True, overflow="ellipsis", style="dim"))
+    line.add_row(spinner, bar, Text("  ".join(parts)), Text(clock))
+    return line
+
+
+def _listings(run: Underway, shown: Sequence[Scope], now: float) -> RenderableType:
+    from rich.progress_bar import ProgressBar
+    from rich.table import Table
+    from rich.text import Text
+
+    lines = Table.grid(padding=(0, 1))
+    lines.add_column(width=1)
+    lines.add_column(no_wrap=True, overflow="ellipsis", max_width=NAME_ROOM)
+    lines.add_column(width=_SMALL_BAR)
+    lines.add_column(no_wrap=True, justify="right")
+    lines.add_column(no_wrap=True, overflow="ellipsis")
+    for scope in shown:
+        one = run.listings[scope]
+        expected = one.expected(run.page_size)
+        bar = ProgressBar(total=expected or 1, completed=one.requests, width=_SMALL_BAR, pulse=expected is None)
+        told = number(one.requests) if expected is None else f"{number(one.requests)}/{number(expected)}"
+        name = clean(f"{run.names.get(scope, scope.account_id)} {scope.channel.value}")
+        lines.add_row("", Text(name), bar, Text(told), Text(run.wait(now, scope.account_id), style="dim"))
+    return lines
 
 
 def _clock(seconds: float) -> str:
@@ -135,18 +130,20 @@ def _clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}"
 
 
-def _lines(output: Output, names: Mapping[Scope, str]) -> Emit:
-    from etl.cli.log import logger
+def _lines(output: Output, run: Underway) -> Emit:
+    from etl.cli.log import bind_run, logger
 
     log = logger(output)
-    seen = Seen(names)
     spoke = time.monotonic()
 
     def emit(event: Event) -> None:
         nonlocal spoke
         now = time.monotonic()
-        seen.add(event, now)
-        if isinstance(event, WindowDone):
+        run.add(event, now)
+        if isinstance(event, Began):
+            bind_run(event.run_id)
+            log.info("run begun")
+        elif isinstance(event, WindowDone):
             _log_window(event, log.warning if event.error else log.debug)
         elif isinstance(event, Waiting):
             say = log.info if event.seconds >= LONG_WAIT_SECONDS else log.debug
@@ -155,8 +152,7 @@ def _lines(output: Output, names: Mapping[Scope, str]) -> Emit:
             log.warning("retries spent: what fails now is left for the next run", **asdict(event))
         if now - spoke >= SECONDS_BETWEEN_LINES:
             spoke = now
-            note = {"note": seen.wait(now)} if seen.wait(now) else {}
-            log.info("reading", windows=f"{seen.done}/{seen.windows}", rows=seen.rows, pages=seen.pages, **note)
+            log.info("reading", **_so_far(run, now))
 
     return emit
 
@@ -175,3 +171,15 @@ def _log_window(event: WindowDone, say: Callable[..., object]) -> None:
         rows=event.rows,
         **details,
     )
+
+
+def _so_far(run: Underway, now: float) -> dict[str, object]:
+    expected, left = run.expected(), run.left(now)
+    note = {"note": clean(run.wait(now))} if run.wait(now) else {}
+    return {
+        "listings": f"{run.ended}/{len(run.names)}",
+        "requests": f"{run.requests}/{expected or '?'}",
+        "rows": run.rows,
+        **({} if left is None else {"seconds_left": round(left)}),
+        **note,
+    }

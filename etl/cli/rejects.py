@@ -25,6 +25,12 @@ def command(ctx: click.Context, limit: int, show_raw: bool) -> int:
     """List what was rejected and waits: whole records, and fields (`field:NAME`) that were stored empty.
 
     A rejected record makes every run exit 1 until it is gone from the source or acknowledged; a bad field never does.
+
+    \b
+    Examples
+      kore-etl rejects
+      kore-etl rejects --limit 5 --show-raw
+      kore-etl --json rejects | jq '.rejects[].reason'
     """
     if ctx.invoked_subcommand is not None:
         return 0
@@ -54,7 +60,13 @@ def command(ctx: click.Context, limit: int, show_raw: bool) -> int:
 @click.option("--all", "everything", is_flag=True, help="Everything that waits now.")
 @click.pass_obj
 def ack(output: Output, rejected_ids: tuple[int, ...], everything: bool) -> int:
-    """Acknowledge rejected records: they stay in the table, but no longer make a run exit 1."""
+    """Acknowledge rejected records: they stay in the table, but no longer make a run exit 1.
+
+    \b
+    Examples
+      kore-etl rejects ack 17 18
+      kore-etl rejects ack --all
+    """
     if bool(rejected_ids) == everything:
         raise click.UsageError("Name the ids that `kore-etl rejects` shows, or --all.")
     from etl.cli import config
@@ -85,6 +97,11 @@ def retry(output: Output, wait: float) -> int:
 
     For the day after an upgrade that understands more, or when what stood in the way is gone. A record never replaces
     what was fetched after it.
+
+    \b
+    Examples
+      kore-etl rejects retry
+      kore-etl rejects retry --wait 600
     """
     from etl import bootstrap
     from etl.cli import config, mended, signals

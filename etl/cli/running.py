@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 
 from etl import bootstrap, report
-from etl.cli import config, signals
+from etl.cli import config, lineage, log, mail, outside, signals
 from etl.cli.output import Column, Output, ago, clean, many, number
+from etl.cli.program import program
 from etl.cli.progress import progress
-from etl.model import RunOutcome, Scope, ScopeOutcome, State, Verb, Verdict
+from etl.errors import WarehouseError
+from etl.lineage import Teller
+from etl.model import Began, Event, RunOutcome, Scope, ScopeOutcome, State, Verb, Verdict
 from etl.pipeline import Stopped
-from etl.settings import Settings
+from etl.settings import ResolvedAccount, Settings, find_config
 from etl.turn import Order
 
 SENTENCES = {
@@ -25,10 +31,18 @@ SENTENCES = {
     "the next run goes on from there.",
 }
 
+LATE = (
+    "Incomplete: the deadline came first, with {} not read to the end, marked above. Finished windows are stored; "
+    "the next run goes on from there."
+)
+
 NOTHING_DUE = {
     Verb.SYNC: "Nothing was due; nothing was read.",
     Verb.BACKFILL: "No gaps in that interval; nothing was read.",
 }
+
+SHOWN = 40
+"""Listings up to which all are in the table; of more, those with a state, and at most so many."""
 
 COLUMNS = (
     Column("Account", cuts=True),
@@ -45,31 +59,93 @@ COLUMNS = (
 
 
 def execute(output: Output, order: Callable[[Settings], Order], account_ids: Sequence[str], channel: str | None) -> int:
-    """Run an order over the chosen accounts, show the outcome, return the exit code."""
+    """Run an order over the chosen accounts, show the outcome here and tell it outside, return the exit code."""
     settings = config.load(output, needs="source")
     accounts = config.chosen(settings, account_ids, channel)
-    names = {scope: account.name for account in accounts for scope in config.scopes(account, channel)}
+    listings = {account: config.scopes(account, channel) for account in accounts}
+    names = {scope: account.name for account, scopes in listings.items() for scope in scopes}
+    narrowed = bool(account_ids or channel)
+    teller = lineage.teller(settings, listings)
     try:
-        with progress(output, names) as emit:
-            outcome = signals.run(
-                lambda stop_code: bootstrap.execute(
-                    settings,
-                    order(settings),
-                    {account: config.scopes(account, channel) for account in accounts},
-                    emit=emit,
-                    stop_code=stop_code,
-                )
-            )
-    except Stopped as stopped:
-        outcome = stopped.outcome
-    show(output, outcome, names)
+        outcome = _run(output, settings, order(settings), listings, names, teller)
+    except _Broken as broken:
+        _tell_lineage(output, teller, broken.outcome)
+        _tell(output, settings, broken.outcome, narrowed=narrowed)
+        if not output.quiet or output.as_json:
+            raise broken.error from None
+        output.complain(mail.broke(broken.outcome, str(broken.error), _place(output, settings)))
+        return broken.outcome.exit_code
+    with log.about_run(outcome.run_id):
+        show(output, outcome, names, _place(output, settings))
+        log.ended(output, outcome)
+        _tell(output, settings, outcome, narrowed=narrowed)
+        _tell_lineage(output, teller, outcome)
     return outcome.exit_code
 
 
-def show(output: Output, outcome: RunOutcome, names: Mapping[Scope, str]) -> None:
-    """The outcome as JSON, or as a table with a verdict; under --quiet only what went wrong."""
+class _Broken(Exception):
+    """The warehouse broke the run off; `outcome` is what is known of it."""
+
+    def __init__(self, outcome: RunOutcome, error: WarehouseError) -> None:
+        super().__init__()
+        self.outcome, self.error = outcome, error
+
+
+def _run(
+    output: Output,
+    settings: Settings,
+    order: Order,
+    listings: Mapping[ResolvedAccount, Sequence[Scope]],
+    names: Mapping[Scope, str],
+    teller: Teller | None,
+) -> RunOutcome:
+    started_at, run_id = bootstrap.utc_now(), ""
+
+    def noting(event: Event) -> None:
+        nonlocal run_id
+        if isinstance(event, Began):
+            run_id = event.run_id
+            if teller is not None:
+                teller.begun(run_id, order.verb, started_at)
+        emit(event)
+
+    try:
+        with progress(output, names, settings) as emit:
+            return signals.run(
+                lambda stop_code: bootstrap.execute(settings, order, listings, emit=noting, stop_code=stop_code)
+            )
+    except Stopped as stopped:
+        return stopped.outcome
+    except WarehouseError as error:
+        ended_at, code = bootstrap.utc_now(), report.EXIT_WAREHOUSE
+        known = RunOutcome(run_id, order.verb, Verdict.FAILED, code, started_at, ended_at, ())
+        raise _Broken(known, error) from error
+
+
+def _tell(output: Output, settings: Settings, outcome: RunOutcome, *, narrowed: bool) -> None:
+    if outside.is_told(settings, outcome, narrowed=narrowed):
+        signals.run(lambda _: outside.tell(output, settings, outcome))
+
+
+def _tell_lineage(output: Output, teller: Teller | None, outcome: RunOutcome) -> None:
+    if teller is not None and (problem := teller.ended(outcome)) is not None:
+        output.complain(f"kore-etl: warning: {problem}; the run is not affected.")
+
+
+def _place(output: Output, settings: Settings) -> mail.Place:
+    file, shown = find_config(output.config, os.environ), bootstrap.address(settings).shown
+    if file is None:
+        return mail.Place("in the environment", shown, program())
+    return mail.Place(str(file.absolute()), shown, f"{program()} --config {shlex.quote(str(file.absolute()))}")
+
+
+def show(output: Output, outcome: RunOutcome, names: Mapping[Scope, str], place: mail.Place) -> None:
+    """The outcome as JSON, or as a table with a verdict; under --quiet a text for a mail, if something went wrong."""
     output.document(report.document(outcome))
-    show_tables(output, outcome, names)
+    if not output.quiet:
+        show_tables(output, outcome, names)
+    elif outcome.exit_code and not output.as_json:
+        output.complain(mail.failed(outcome, names, place))
 
 
 def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str]) -> None:
@@ -81,15 +157,14 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
         output.say(f"{NOTHING_DUE[outcome.verb]} Run {outcome.run_id}.")
         return
     broken = {_app(scope) for scope in outcome.scopes if scope.error is not None}
-    rows = [_row(one, names, state(one, outcome.verdict, broken=_app(one) in broken)) for one in outcome.scopes]
-    output.table(COLUMNS, rows)
+    _table(output, [(one, state(one, outcome.verdict, broken=_app(one) in broken)) for one in outcome.scopes], names)
     output.say()
-    for note in _grouped(outcome, names, _notes):
+    for note in _few(_grouped(outcome, names, _notes)):
         output.say(note)
-    for trouble in _grouped(outcome, names, _troubles):
+    for trouble in _few(_grouped(outcome, names, _troubles)):
         output.complain(trouble)
     say = output.complain if outcome.exit_code else output.say
-    say(SENTENCES[outcome.verdict])
+    say(LATE.format(many(len(outcome.late), "account")) if outcome.late else SENTENCES[outcome.verdict])
     tails = f" and {many(totals['open'], 'open tail')}" if totals["open"] else ""
     output.say(
         f"{many(totals['seen'], 'campaign')} seen in {many(totals['windows'] - totals['open'], 'window')}{tails}, "
@@ -98,17 +173,51 @@ def show_tables(output: Output, outcome: RunOutcome, names: Mapping[Scope, str])
     output.say(f"Run {outcome.run_id}.")
 
 
+def _table(output: Output, states: Sequence[tuple[ScopeOutcome, str]], names: Mapping[Scope, str]) -> None:
+    """Every listing; of many those that something is wrong with, and how many there are besides."""
+    shown = states if len(states) <= SHOWN else [pair for pair in states if pair[1]][:SHOWN]
+    if shown:
+        output.table(COLUMNS, [_row(one, names, word) for one, word in shown])
+    if left := len(states) - len(shown):
+        well = sum(not word for _, word in states)
+        more = f"... and {many(left, 'more listing')}" if shown else many(left, "listing")
+        output.say(f"{more}, {number(well)} without trouble.")
+
+
+def _few(sentences: Iterator[str]) -> Iterator[str]:
+    """The first ones, and how many more there are."""
+    yield from islice(sentences, SHOWN)
+    if left := sum(1 for _ in sentences):
+        yield f"... and {number(left)} more such lines; `kore-etl status` and --json have them all."
+
+
 def _grouped(
     outcome: RunOutcome, names: Mapping[Scope, str], sentences: Callable[[ScopeOutcome], Iterator[str]]
 ) -> Iterator[str]:
-    """Each sentence once per account, with the channels it is about."""
-    channels: dict[tuple[str, str, str], list[str]] = {}
-    for scope in outcome.scopes:
-        for sentence in sentences(scope):
-            key = (scope.scope.account_id, names[scope.scope], sentence)
-            channels.setdefault(key, []).append(scope.scope.channel.value)
-    for (_, name, sentence), about in channels.items():
-        yield f"{clean(name)} ({', '.join(dict.fromkeys(about))}): {clean(sentence)}"
+    """Each sentence once, with the account and channels that it is about; once for all accounts that share it."""
+    alike: dict[str, dict[str, list[tuple[Scope, str]]]] = {}
+    for one in outcome.scopes:
+        for sentence in sentences(one):
+            same = alike.setdefault(_anybodys(sentence, one.scope), {})
+            same.setdefault(one.scope.account_id, []).append((one.scope, sentence))
+    for common, accounts in alike.items():
+        about = [about for spoken in accounts.values() for about in spoken]
+        if len(accounts) > 1:
+            called = list(dict.fromkeys(clean(names[scope]) for scope, _ in about))
+            more = f" and {many(len(called) - NAMED, 'more account')}" if called[NAMED:] else ""
+            yield f"{', '.join(called[:NAMED])}{more}: {clean(common)}"
+        else:
+            channels = ", ".join(dict.fromkeys(scope.channel.value for scope, _ in about))
+            yield f"{clean(names[about[0][0]])} ({channels}): {clean(about[0][1])}"
+
+
+NAMED = 3
+"""Accounts that a sentence about many of them names."""
+
+
+def _anybodys(sentence: str, scope: Scope) -> str:
+    """The sentence without the account and the app that it names."""
+    return sentence.replace(f"account {scope.account_id}, app {scope.app_id} at ", "")
 
 
 def _notes(scope: ScopeOutcome) -> Iterator[str]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from datetime import datetime
 
 import click
 
-from etl.cli.options import account_option, channel_option, wait_option
+from etl.cli.options import account_option, channel_option, deadline_option, resume_option, wait_option
 from etl.cli.output import Output
 
 
@@ -14,9 +15,19 @@ from etl.cli.output import Output
 @account_option
 @channel_option
 @click.option("--accept-deletions", is_flag=True, help="Believe the source this once, however many campaigns are gone.")
+@resume_option
 @wait_option
+@deadline_option
 @click.pass_obj
-def command(output: Output, accounts: tuple[str, ...], channel: str | None, accept_deletions: bool, wait: float) -> int:
+def command(
+    output: Output,
+    accounts: tuple[str, ...],
+    channel: str | None,
+    accept_deletions: bool,
+    resume_from: datetime | None,
+    wait: float,
+    deadline: float | None,
+) -> int:
     """Read what is due tonight, prove it complete, store it.
 
     What is due: gaps, windows that could not be proven, small accounts whole, the lookback of large ones, and the open
@@ -33,7 +44,13 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, acce
 
     return execute(
         output,
-        functools.partial(bootstrap.sync_order, wait_seconds=wait, accept_deletions=accept_deletions),
+        functools.partial(
+            bootstrap.sync_order,
+            wait_seconds=wait,
+            accept_deletions=accept_deletions,
+            resume_from=resume_from,
+            deadline_seconds=deadline,
+        ),
         accounts,
         channel,
     )

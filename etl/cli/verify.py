@@ -24,6 +24,12 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
 
     Exit 1 where something differs, or where a window could not be proven, so that nobody can say. It costs as many
     requests as the first sync. The fields that differ are named, their values are not shown.
+
+    \b
+    Examples
+      kore-etl verify
+      kore-etl verify --account 67777ce93e25326494e9aaaa
+      kore-etl --json verify | jq '.differences[].campaign_id'
     """
     from etl import bootstrap, report
     from etl.cli import config, signals
@@ -38,7 +44,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, wait
     order = bootstrap.verify_order(settings, wait_seconds=wait)
     differences: tuple[Difference, ...] = ()
     try:
-        with progress(output, names) as emit:
+        with progress(output, names, settings) as emit:
             outcome, differences = signals.run(
                 lambda stop_code: bootstrap.verify(settings, order, listings, emit=emit, stop_code=stop_code)
             )

@@ -22,20 +22,18 @@ from etl.errors import (
     TokenRefused,
     WindowFailed,
 )
-from etl.extract import wire
+from etl.extract import refusals, wire
 from etl.model import Page, Record
 
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
-SCOPES = (
-    "Scopes are set under App Settings > Dev Tools > API Scope (the JWT app needs 'Campaign Management'), "
-    "and count only once the app is published."
-)
 
 _RATE_LIMIT = re.compile(r"rate[ -]?limit|per-minute|too many requests", re.IGNORECASE)
 _TOKEN = re.compile(r"\bjwt\b|\bjti\b|invalid sdk credentials|permission denied|scope is incorrect", re.IGNORECASE)
 _ENCRYPTED_TOKEN = re.compile(r"\bjwe\b|encrypted (jwt|token)|token (must|should) be encrypted", re.IGNORECASE)
 _TOKEN_CODES = (401, 4002)
 _AGAIN = (408, 425)
+ELSEWHERE = "Check host, path and app_id."
+_MOVED = "Set host and path to where the API really is."
 
 
 class NotAccepted(WindowFailed):
@@ -81,17 +79,18 @@ def error(answer: Answer, *, now: datetime, where: str) -> SourceError:
     if status == 429 or _RATE_LIMIT.search(said.spoken):
         return Throttled(f"Kore.ai limits {where} ({quote}).", retry_after=wait)
     if _ENCRYPTED_TOKEN.search(said.spoken) and status < 500:
-        return AccountRefused(_encrypted(where, quote))
+        return _encrypted(where, quote)
     if status == 401 or (status < 500 and _is_about_token(said)):
-        return TokenRefused(f"Kore.ai refused the token of {where} ({quote}).")
+        return TokenRefused(f"Kore.ai refused the token of {where} ({quote}).", said=said.spoken)
     if status == 403:
-        return AccountRefused(f"Kore.ai denies access to {where} ({quote}). {SCOPES}")
+        return AccountRefused(f"Kore.ai denies access to {where} ({quote}). {refusals.SCOPE}", remedy=refusals.SCOPE)
     if status == 404:
-        return AccountUnavailable(f"There is no campaign listing for {where} ({quote}). Check host, path and app_id.")
+        return AccountUnavailable(f"There is no campaign listing for {where} ({quote}). {ELSEWHERE}", remedy=ELSEWHERE)
     if 300 <= status < 400:
         return AccountUnavailable(
             f"The host redirects {where} elsewhere ({quote}), which is not followed because the token would go along. "
-            "Set host and path to where the API really is."
+            f"{_MOVED}",
+            remedy=_MOVED,
         )
     if status in _AGAIN or status >= 500:
         return AttemptFailed(f"Kore.ai could not answer {where} ({quote}).", retry_after=wait)
@@ -107,9 +106,9 @@ def _false_success(answer: Answer, fault: str, *, now: datetime, where: str) -> 
     # Only Kore's own sentence is quoted here: the rest of a 2xx body may be campaigns.
     quote = f": {wire.shorten(said.spoken)!r}" if said.is_json and said.spoken else ""
     if said.is_json and _ENCRYPTED_TOKEN.search(said.spoken):
-        return AccountRefused(_encrypted(where, f"HTTP {answer.status}{quote}"))
+        return _encrypted(where, f"HTTP {answer.status}{quote}")
     if said.is_json and _is_about_token(said):
-        return TokenRefused(f"Kore.ai refused the token of {where} (HTTP {answer.status}{quote}).")
+        return TokenRefused(f"Kore.ai refused the token of {where} (HTTP {answer.status}{quote}).", said=said.spoken)
     return AttemptFailed(f"Kore.ai answered {where} with HTTP {answer.status}, but {fault}{quote}.")
 
 
@@ -117,10 +116,10 @@ def _is_about_token(said: wire.ErrorBody) -> bool:
     return said.code in _TOKEN_CODES or bool(said.is_json and _TOKEN.search(said.spoken))
 
 
-def _encrypted(where: str, quote: str) -> str:
-    return (
-        f"Kore.ai wants encrypted tokens for {where} ({quote}), which this program does not make. "
-        "Use a JWT app without 'Enforce JWE' (App Settings > Dev Tools > Web/Mobile SDK)."
+def _encrypted(where: str, quote: str) -> AccountRefused:
+    return AccountRefused(
+        f"Kore.ai wants encrypted tokens for {where} ({quote}), which this program does not make. {refusals.PLAIN}",
+        remedy=refusals.PLAIN,
     )
 
 

@@ -14,6 +14,7 @@ import aiohttp
 from yarl import URL
 
 from etl.errors import AttemptFailed
+from etl.extract import obstacles
 from etl.extract.answers import Answer
 
 _GZIP = 16 + zlib.MAX_WBITS
@@ -107,7 +108,8 @@ class _Unpacker:
 
 
 def _translated(error: Exception, stage: _Stage) -> AttemptFailed:
-    failure = AttemptFailed(_sentence(error, stage), answered=stage.answered)
+    what, remedy = obstacles.between(error) or (_sentence(error, stage), "")
+    failure = AttemptFailed(f"{what} {remedy}".rstrip(), remedy=remedy, answered=stage.answered)
     # That one's arguments hold the request's headers, the token among them: it must not ride along.
     if not isinstance(error, aiohttp.ClientResponseError):
         failure.__cause__ = error
@@ -119,17 +121,10 @@ def _sentence(error: Exception, stage: _Stage) -> str:
     if isinstance(error, TimeoutError):
         how_far = "was not complete" if stage.answered else "did not come"
         return f"The answer {how_far} within {stage.timeout_seconds:g} seconds (attempt_timeout_seconds)."
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return (
-            f"The certificate of {error.host} is not one that this machine trusts. If a proxy or your company signed "
-            "it, name that authority with [api] ca_file."
-        )
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return f"No connection to {error.host}: {error.strerror or type(error.os_error).__name__}."
     if isinstance(error, zlib.error):
         return "The answer says it is gzip and is not."
     if isinstance(error, aiohttp.ClientResponseError):
-        return "The answer is not HTTP, or a proxy refused."
+        return "The answer is not HTTP."
     if stage.answered:
         return "The connection broke before the answer was complete."
     return "The connection was closed without an answer."

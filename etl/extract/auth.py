@@ -35,7 +35,7 @@ class TokenMint:
         self._secret = secret
         self._ttl = min(ttl_seconds, _SINGLE_USE_LIFETIME) if single_use else ttl_seconds
         self._margin = min(_MARGIN_SECONDS, self._ttl / 4)
-        self._single_use = single_use
+        self.single_use = single_use
         self._clock = clock
         self._ahead = timedelta()
         self._cached: tuple[str, datetime] | None = None
@@ -52,7 +52,7 @@ class TokenMint:
         if self._cached is not None and now < self._cached[1]:
             return self._cached[0]
         token = self._mint(now)
-        if not self._single_use:
+        if not self.single_use:
             self._cached = token, now + timedelta(seconds=self._ttl - self._margin)
         return token
 
@@ -70,7 +70,7 @@ class TokenMint:
             "iat": issued,
             "exp": issued + max(1, int(self._ttl)),
         }
-        if self._single_use:
+        if self.single_use:
             claims["jti"] = str(uuid4())
         return self._sign(claims)
 

@@ -23,7 +23,7 @@ from etl.errors import (
     TokenRefused,
     WindowFailed,
 )
-from etl.extract import answers, attempt, wire
+from etl.extract import answers, attempt, refusals, wire
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import Budget, RetryPolicy, persist
@@ -177,32 +177,40 @@ class Listing:
         try:
             return await self._attempt(request, scope, spent)
         except TokenRefused as again:
-            raise AccountRefused(
-                f"{again} A new token was refused as well. Check client_id, client_secret and app_id. "
-                f"{answers.SCOPES}{self._clock_hint()}"
-            ) from again
+            remedy = f"{refusals.remedy(again.said, single_use=self._mint.single_use)}{self._clock_hint()}"
+            raise AccountRefused(f"{again} A new token was refused as well. {remedy}", remedy=remedy) from again
 
     async def _attempt(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
         async with self._pace.turn(self._in_flight):
             spent.requests += 1
             self._budget.sent()
-            answer = await attempt.post(
-                self._session,
-                self._url,
-                headers=wire.headers(
-                    token=self._mint.token(),
-                    app_id=self._api.app_id,
-                    account_id=self._api.account_id,
-                    user_agent=self._api.user_agent,
-                ),
-                body=wire.body(request),
-                timeout_seconds=self._api.attempt_timeout_seconds,
-                max_body_bytes=self._api.max_body_bytes,
-            )
+            answer = await self._answer(request)
         now = self._clock()
         if answer.server_now is not None:
             self.clock_ahead = (answer.server_now - now).total_seconds()
         return answers.page(answer, lambda record: self._decode(record, scope), now=now, where=self._where)
+
+    async def _answer(self, request: PageRequest) -> answers.Answer:
+        headers = wire.headers(
+            token=self._mint.token(),
+            app_id=self._api.app_id,
+            account_id=self._api.account_id,
+            user_agent=self._api.user_agent,
+        )
+        try:
+            answer = await attempt.post(
+                self._session,
+                self._url,
+                headers=headers,
+                body=wire.body(request),
+                timeout_seconds=self._api.attempt_timeout_seconds,
+                max_body_bytes=self._api.max_body_bytes,
+            )
+        except AttemptFailed:
+            self._pace.heard(answered=False)
+            raise
+        self._pace.heard(answered=True)
+        return answer
 
     def _server_now(self) -> datetime | None:
         return None if self.clock_ahead is None else self._clock() + timedelta(seconds=self.clock_ahead)
@@ -229,5 +237,8 @@ class Listing:
                 f"({self._api.requests_per_minute}), as the account's other integrations share the limit."
             )
         if not last.answered and not self.answered:
-            return AccountUnavailable(f"Nothing answers for {self._where}. {last} Check host, network and proxy.")
-        return WindowFailed(f"The listing of {self._where} could not be read, retries included. {last}")
+            remedy = last.remedy or "Check host, network and proxy."
+            return AccountUnavailable(f"Nothing answers for {self._where}. {last.cause} {remedy}", remedy=remedy)
+        return WindowFailed(
+            f"The listing of {self._where} could not be read, retries included. {last}", remedy=last.remedy
+        )

@@ -8,8 +8,8 @@ without its Limiter object, which would date a start that woke up late too early
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
@@ -20,7 +20,10 @@ _WORTH_TELLING_SECONDS = 1.0
 
 
 class Pace:
-    """One account's turns. `requests_per_minute` 0 = no limit; `monotonic` and `sleep` are in seconds."""
+    """One account's turns. `requests_per_minute` 0 = no limit; `monotonic` and `sleep` are in seconds.
+
+    `aside`: how many of the places in flight accounts that are not answered may hold together.
+    """
 
     def __init__(
         self,
@@ -30,6 +33,7 @@ class Pace:
         monotonic: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
         emit: Emit,
+        aside: asyncio.Semaphore | None = None,
     ) -> None:
         self._account_id = account_id
         self._monotonic = monotonic
@@ -38,6 +42,12 @@ class Pace:
         self._starts = InMemoryBucket([Rate(requests_per_minute, _MINUTE_MS)]) if requests_per_minute else None
         self._next_in_line = asyncio.Lock()
         self._paused_until = monotonic()
+        self._aside = aside
+        self._is_silent = False
+
+    def heard(self, *, answered: bool) -> None:
+        """Whether the account's latest request was answered at all."""
+        self._is_silent = not answered
 
     def tell(self, seconds: float, why: str) -> None:
         """Say that the account waits, where it is worth a word."""
@@ -54,19 +64,20 @@ class Pace:
             self.tell(seconds, "Kore.ai asked to wait")
         return longer
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def turn(self, in_flight: asyncio.Semaphore) -> AsyncIterator[None]:
         """The right to send one request now, and one place in flight until it is answered.
 
         Only the account's next in line waits for a place in flight, and none is held while waiting for the minute:
-        a slow account does not stop the others.
+        a slow account does not stop the others. One that is not answered shares the few places `aside` with all such.
         """
-        async with self._next_in_line:
-            await self._start(in_flight)
-        try:
-            yield
-        finally:
-            in_flight.release()
+        async with self._aside if self._is_silent and self._aside is not None else contextlib.nullcontext():
+            async with self._next_in_line:
+                await self._start(in_flight)
+            try:
+                yield
+            finally:
+                in_flight.release()
 
     async def _start(self, in_flight: asyncio.Semaphore) -> None:
         """Take a place in flight at an instant when a start is allowed.

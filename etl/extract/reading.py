@@ -54,7 +54,7 @@ class Reading:
     async def page(self, request: PageRequest) -> Page:
         """One page. Raises WindowFailed or AccountFailed."""
         page = await self.listing.page(request, self.window.scope, self.spent)
-        self.emit(PageRead(self.window.scope, len(page.records)))
+        self.emit(PageRead(self.window.scope, len(page.records), page.total))
         self.pages += 1
         self.total = self.total if page.total is None else page.total
         self.overrun |= bool(page.has_more and page.total and request.skip + len(page.records) >= page.total)

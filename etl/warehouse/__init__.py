@@ -3,6 +3,7 @@
 warehouse.py   the room's front: one method per thing a run or a verb wants
 schema.py      what the tables are             rows.py      what changed (pure)
 loader.py      one window's rows and links     links.py     which links change (pure)
+bulk.py        many rows at once to the driver account_table.py  accounts that a table lists
 history.py     what a change leaves behind     again.py     stored texts read again
 rejects.py     records that could not be stored; same.py: when two values are the same (pure)
 ledger.py      runs, windows, coverage         lease.py     who owns an account

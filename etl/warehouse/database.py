@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from etl.warehouse import dialect, failures
 from etl.warehouse.address import Address
 
-WRITERS = 4
-"""Transactions that write to PostgreSQL at once: more would only take turns on its processors."""
+WRITERS = 2
+"""Transactions that write to PostgreSQL at once: each holds a window read whole, and more would only take turns."""
 
 CHUNK = 5_000
 """Rows in one round to the database: bounds memory, not parameters (each row is sent by itself)."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     TIMESTAMP,
     BigInteger,
     ColumnElement,
@@ -160,6 +161,13 @@ def not_in_values(column: ColumnElement[Any], name: str, dialect: Dialect) -> Co
 def as_parameter(values: Sequence[str], dialect: Dialect) -> Any:
     """Any number of texts as one parameter."""
     return values if dialect.name == "postgresql" else json.dumps(values)
+
+
+def json_number(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[Any]:
+    """The number of that name in a column that holds a JSON object as text; null where there is none."""
+    if dialect.name == "postgresql":
+        return cast(cast(column, JSON).op("->>")(name), Float(53))
+    return func.json_extract(column, f"$.{name}")
 
 
 def now(dialect: Dialect) -> ColumnElement[Any]:

@@ -65,8 +65,10 @@ class RowConflict(WarehouseError):
 def translate(error: Exception, shown: str) -> WarehouseError:
     """The sentence for `error`; `shown` is the database's URL without its password."""
     root = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
-    remedy, known = _remedy(error, root)
-    return _kind(root, remedy)(f"The warehouse {shown} {remedy}{'' if known else f' ({_name(root)})'}.")
+    said, known = _remedy(error, root)
+    aside = "" if known else f" ({_name(root)})"
+    remedy = said.partition("; ")[2]
+    return _kind(root, said)(f"The warehouse {shown} {said}{aside}.", remedy=remedy and f"{remedy}{aside}.")
 
 
 def _kind(root: BaseException, remedy: str) -> type[WarehouseError]:

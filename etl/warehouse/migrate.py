@@ -78,21 +78,20 @@ def _revision(connection: Connection, schema: str | None) -> tuple[str | None, b
 
 def mismatch(state: SchemaState, revision: str | None, shown: str) -> SchemaMismatch:
     """Why a database that is not CURRENT cannot be used, and what to do."""
+    what, remedy = _mismatch(state, revision)
+    return SchemaMismatch(f"The warehouse {shown} {what}; {remedy}", remedy=remedy)
+
+
+def _mismatch(state: SchemaState, revision: str | None) -> tuple[str, str]:
     if state is SchemaState.OLDER:
-        return SchemaMismatch(
-            f"The warehouse {shown} is on schema {revision}, this program on {REVISIONS[-1]}; run `kore-etl migrate`."
-        )
+        return f"is on schema {revision}, this program on {REVISIONS[-1]}", "run `kore-etl migrate`."
     if state is SchemaState.NEWER:
-        return SchemaMismatch(
-            f"The warehouse {shown} is on schema {revision}, which this program (on {REVISIONS[-1]}) does not know; "
-            "upgrade kore-campaign-etl."
-        )
+        newer = f"is on schema {revision}, which this program (on {REVISIONS[-1]}) does not know"
+        return newer, "upgrade kore-campaign-etl."
     if state is SchemaState.EMPTY:
-        return SchemaMismatch(f"The warehouse {shown} has no kore-etl tables yet; run `kore-etl migrate`.")
-    return SchemaMismatch(
-        f"The warehouse {shown} has tables of our names that kore-etl did not make; name another database"
-        f"{' or schema' if shown.startswith('postgresql') else ''} in [warehouse]."
-    )
+        return "has no kore-etl tables yet", "run `kore-etl migrate`."
+    foreign = "has tables of our names that kore-etl did not make"
+    return foreign, "name another database, or on PostgreSQL another schema, in [warehouse]."
 
 
 async def migrate(database: Database) -> MigrationResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -23,10 +23,11 @@ from etl.model import (
     Scope,
     ScopeState,
     State,
+    Verb,
     Verdict,
 )
 from etl.warehouse import absence, ledger, rejects
-from etl.warehouse.dialect import utc_day
+from etl.warehouse.dialect import json_number, utc_day
 from etl.warehouse.killed import EXIT_KILLED
 from etl.warehouse.ledger_views import sync_freshness, sync_gaps
 from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
@@ -122,6 +123,15 @@ class RunDetail:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSums:
+    """What all runs that ended came to."""
+
+    runs: Mapping[tuple[str, str], int]
+    """(verb, verdict) -> how many."""
+    counts: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class RejectLine:
     """One quarantined record, or one field that could not be stored (`reason` is then `field:<name>`).
 
@@ -194,6 +204,17 @@ async def run(connection: AsyncConnection, run_id: str) -> RunDetail | None:
         return None
     windows = select(sync_windows).where(sync_windows.c.run_id == run_id).order_by(sync_windows.c.window_no)
     return RunDetail(_run(found), tuple(map(_window, (await connection.execute(windows)).mappings().all())))
+
+
+async def run_sums(connection: AsyncConnection, names: Sequence[str]) -> RunSums:
+    """What the runs that ended came to; `names` are those of the counts wanted, summed over what reads the source."""
+    ended, line = sync_runs.c.finished_at.is_not(None), sync_runs.c
+    by_end = select(line.verb, line.verdict, func.count()).where(ended).group_by(line.verb, line.verdict)
+    runs = {(row[0], row[1]): row[2] for row in await connection.execute(by_end)}
+    numbers = [func.coalesce(func.sum(json_number(line.totals, name, connection.dialect)), 0) for name in names]
+    of_reads = select(*numbers).where(ended, line.verb.in_([Verb.SYNC.value, Verb.BACKFILL.value]))
+    row = (await connection.execute(of_reads)).one()
+    return RunSums(runs, dict(zip(names, map(float, row), strict=True)))
 
 
 def _run(row: RowMapping) -> RunLine:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -45,10 +45,10 @@ class _Read:
     keep: str | None
 
 
-async def standings(connection: AsyncConnection) -> Mapping[Scope, Standing]:
-    """Every scope that was ever read."""
+async def standings(connection: AsyncConnection, account_ids: Sequence[str] | None = None) -> Mapping[Scope, Standing]:
+    """Every scope that was ever read, of these accounts if any are named: a ledger of years is long."""
     missing = await _missing(connection)
-    reads = await _reads(connection)
+    reads = await _reads(connection, account_ids)
     return {scope: _standing(lines, missing.get(scope, 0)) for scope, lines in reads.items()}
 
 
@@ -78,13 +78,16 @@ def _start(doubt: Doubt) -> datetime:
     return doubt.interval.start
 
 
-async def _reads(connection: AsyncConnection) -> dict[Scope, list[_Read]]:
+async def _reads(connection: AsyncConnection, account_ids: Sequence[str] | None) -> dict[Scope, list[_Read]]:
     line = sync_windows.c
     not_closed = [reason.value for reason in (Reason.TAIL, *HINTS)]
     columns = (line.account_id, line.app_id, line.channel, line.epoch, line.window_no, line.state, line.proof, line.why)
     more = (line.error, line.window_start, line.window_end, line.started_at, line.keep)
     found: dict[Scope, list[_Read]] = defaultdict(list)
-    for row in await connection.execute(select(*columns, *more).where(line.reason.not_in(not_closed))):
+    asked = select(*columns, *more).where(line.reason.not_in(not_closed))
+    if account_ids is not None:
+        asked = asked.where(line.account_id.in_(account_ids))
+    for row in await connection.execute(asked):
         scope, why, interval = Scope(row[0], row[1], Channel(row[2])), row[7] or row[8] or "", Interval(row[9], row[10])
         found[scope].append(_Read(row[3], row[4], State(row[5]), row[6], why, interval, row[11], row[12]))
     return found

@@ -15,6 +15,7 @@ from typing import Any, Self, TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import WarehouseError
+from etl.figures import Asked, Calendar, Figures
 from etl.model import (
     Campaign,
     Decode,
@@ -36,7 +37,9 @@ from etl.warehouse import (
     absence,
     address,
     again,
+    calendar,
     compare,
+    figures,
     holder,
     killed,
     ledger,
@@ -44,7 +47,9 @@ from etl.warehouse import (
     loader,
     migrate,
     reading,
+    recent,
     rejects,
+    rights,
     standing,
 )
 from etl.warehouse.again import Wants
@@ -54,7 +59,8 @@ from etl.warehouse.failures import RowConflict
 from etl.warehouse.lease import Lease, Sleep, fence, held
 from etl.warehouse.life import Life
 from etl.warehouse.migrate import MigrationResult, SchemaState
-from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, ScopeFreshness
+from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, RunSums, ScopeFreshness
+from etl.warehouse.recent import Changes
 from etl.warehouse.rows import Withhold
 from etl.warehouse.schema import source_profiles
 from etl.warehouse.standing import Standing
@@ -136,6 +142,15 @@ class Warehouse:
         """How the database's schema relates to this program's. Creates nothing, not even a file."""
         state, _ = await migrate.look(self._database)
         return state
+
+    async def require_rights(self) -> None:
+        """Raise WarehouseError where the database's role may not do what the next run does."""
+        address = self._database.address
+        if address.schema is None:
+            return
+        is_empty = await self.schema_state() is SchemaState.EMPTY
+        async with self._database.read() as connection:
+            await rights.require(connection, address.schema, address.shown, is_empty=is_empty)
 
     async def migrate(self) -> MigrationResult:
         """Bring the schema and the views up to date. Raises SchemaMismatch where that cannot be."""
@@ -341,10 +356,20 @@ class Warehouse:
         async with self._database.read() as connection:
             return await reading.freshness(connection)
 
-    async def standings(self) -> Mapping[Scope, Standing]:
-        """What each scope's copy rests on, and what is in doubt."""
+    async def run_sums(self, names: Sequence[str]) -> RunSums:
+        """How many runs ended how, and their counts of these names, summed."""
         async with self._database.read() as connection:
-            return await standing.standings(connection)
+            return await reading.run_sums(connection, names)
+
+    async def standings(self, account_ids: Sequence[str] | None = None) -> Mapping[Scope, Standing]:
+        """What each scope's copy rests on, and what is in doubt; of these accounts, if any are named."""
+        async with self._database.read() as connection:
+            return await standing.standings(connection, account_ids)
+
+    async def changes(self, since: datetime) -> Mapping[Scope, Changes]:
+        """What was written since then, and what is gone."""
+        async with self._database.read() as connection:
+            return await recent.changes(connection, since)
 
     async def gaps(self) -> tuple[Gap, ...]:
         """What no read has proven, per scope in time order."""
@@ -375,6 +400,16 @@ class Warehouse:
         """What waits in quarantine, latest first."""
         async with self._database.read() as connection:
             return await reading.waiting_rejects(connection, limit)
+
+    async def figures(self, asked: Asked) -> Figures:
+        """What a report shows beside freshness and calendars."""
+        async with self._database.read() as connection:
+            return await figures.figures(connection, asked)
+
+    async def calendars(self, scopes: Sequence[Scope], asked: Asked) -> tuple[Calendar, ...]:
+        """Each scope day by day."""
+        async with self._database.read() as connection:
+            return tuple([await calendar.calendar(connection, scope, asked) for scope in scopes])
 
     async def acknowledge_rejects(self, rejected_ids: Sequence[int]) -> int:
         """Silence these records; returns how many were not silenced before."""

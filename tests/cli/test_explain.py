@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_terminal import on_terminal
+from cli_terminal import each_on_terminal, on_terminal
 from hypothesis import given
 from hypothesis import strategies as st
 from night import Command, night
@@ -72,7 +72,6 @@ def explained(url: str, folder: Path, story: Story) -> Path:
 
     async def happen() -> None:
         async with Warehouse.connect(url, clock=(clock := Clock())) as store:
-            await store.migrate()
             await story(Nights(store, clock))
 
     asyncio.run(happen())
@@ -233,8 +232,10 @@ def test_it_fits_a_terminal(columns: int, tmp_path: Path, sqlite_url: str) -> No
             await nights.read(campaign("c-2", name=words, description=words, schedule=words * 3))
 
     config = explained(sqlite_url, tmp_path, long_texts)
-    for campaign_id in ("c-1", "c-2"):
-        code, drawn = on_terminal(["--config", str(config), "explain", campaign_id], tmp_path, columns=columns)
+    ids = ("c-1", "c-2")
+    commands = [["--config", str(config), "explain", campaign_id] for campaign_id in ids]
+    looked = each_on_terminal(commands, tmp_path, columns=columns)
+    for campaign_id, (code, drawn) in zip(ids, looked, strict=True):
         assert code == 0, drawn
         lines = re.sub(r"\x1b\[[0-9;]*m", "", drawn).replace("\r", "").splitlines()
         assert max(map(cell_len, lines)) <= columns
@@ -265,11 +266,11 @@ def test_a_campaign_is_found_by_its_beginning(
 
 
 def test_an_empty_warehouse_says_that_nothing_was_read(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], empty_sqlite_url: str
 ) -> None:
     """Exit 1, and no file is made."""
     config = tmp_path / "config.toml"
-    config.write_text(f'[warehouse]\nurl = "{sqlite_url}"\n')
+    config.write_text(f'[warehouse]\nurl = "{empty_sqlite_url}"\n')
     code, _, err = Command(config, capsys)("explain", "c-1")
     assert code == 1
     assert "Nothing was ever read into" in err

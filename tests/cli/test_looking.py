@@ -89,12 +89,14 @@ def test_a_missing_file_is_told(verb: str, empty_folder: Path, capsys: pytest.Ca
 def test_status_shows_the_warehouse_and_accounts_never_read(
     empty_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A row per configured channel that says never; the address, the missing file."""
+    """The verdict first, a row per configured channel that says never; the address, the missing file, what to do."""
     (empty_folder / "config.toml").write_text(ACCOUNT)
     assert run(["--quiet", "status"]) == 0
     out = capsys.readouterr().out
-    assert out.startswith("Warehouse: sqlite:///campaigns.db\n")
-    assert [line.split()[3] for line in out.splitlines() if line.startswith("EMEA")] == ["never", "never"]
+    assert out.startswith("✗ Not fresh and complete: 2 never read, of 2 listings.\n")
+    assert "  Warehouse   sqlite:///campaigns.db\n" in out
+    assert out.count("never read  never") == 2
+    assert "→ `kore-etl sync` reads what was never read" in out
     assert "does not exist" in out
 
 
@@ -115,6 +117,26 @@ def test_status_chooses_accounts(tmp_path: Path, capsys: pytest.CaptureFixture[s
         scopes = kore_etl.json("status", "--account", account_id, "--channel", "sms")["scopes"]
         assert [(scope["account_id"], scope["channel"]) for scope in scopes] == [(account_id, "sms")]
         assert kore_etl("status", "--account", "nobody")[0] == 2
+
+
+def test_status_says_what_changed_lately(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], warehouse_url: str
+) -> None:
+    """New, missing after one run, deleted after two; the verdict is good all the while, and `runs` says what came."""
+    with night(tmp_path, capsys, warehouse_url, accounts=1, campaigns=3) as (sandbox, kore_etl):
+        kore_etl.json("sync")
+        account_id = sandbox.catalogue.accounts[0].account_id
+        gone = sandbox.catalogue.listing(account_id, "sms")[0]["id"]
+        sandbox.catalogue.delete(account_id, "sms", gone)
+        kore_etl.json("sync")
+        out = kore_etl("status")[1]
+        assert out.startswith("✓ Fresh and complete")
+        assert "  24 hours    6 new, 0 changed, 0 deleted\n  Waiting     1 campaign missing" in out
+        kore_etl.json("sync")
+        assert "6 new, 0 changed, 1 deleted\n  Waiting     nothing" in kore_etl("status")[1]
+        (sms, voice) = kore_etl.json("status")["scopes"]
+        assert (sms["state"], sms["new_24h"], sms["deleted_24h"], voice["deleted_24h"]) == ("good", 3, 1, 0)
+        assert [line.split()[8] for line in kore_etl("runs")[1].splitlines()[2:]] == ["0", "0", "6"]
 
 
 def test_a_run_is_found_by_its_beginning_and_as_the_latest(

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -12,7 +14,7 @@ import pytest
 
 from etl import errors
 from etl.cli.main import VERBS, cli, exit_code, run
-from etl.cli.output import Output, ago, clean
+from etl.cli.output import Output, ago, clean, here, styled, zone
 
 
 def test_every_verb_answers_help(capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,6 +126,27 @@ def test_a_table_shows_hostile_names_as_text(capsys: pytest.CaptureFixture[str])
     printed = capsys.readouterr().out
     assert "[red]x[/red]\\x1b]0;owned\\x07" in printed
     assert "\x1b" not in printed
+
+
+def test_no_colour_is_no_style_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_COLOR counts for marks and headings too."""
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert styled("x", fg="green") == "\x1b[32mx\x1b[0m"
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert styled("x", fg="green", bold=True) == "x"
+
+
+def test_times_are_in_one_zone_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This machine's as it is now: winter and summer are shown alike; a zone without a name gets one."""
+    instant = datetime(2026, 1, 31, 23, 30, tzinfo=UTC)
+    try:
+        for zone_set, shown, name in (("UTC", "2026-01-31 23:30", "UTC"), ("<-03>3", "2026-01-31 20:30", "UTC-03:00")):
+            monkeypatch.setenv("TZ", zone_set)
+            time.tzset()
+            assert (here(instant), zone()) == (shown, name)
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_lengths_of_time_are_readable() -> None:

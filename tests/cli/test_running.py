@@ -39,6 +39,21 @@ def test_the_same_sentence_is_said_once_for_an_account(capsys: pytest.CaptureFix
     assert err.splitlines()[:2] == [f"EMEA retail (sms, voice): {DOWN}", "EMEA retail (sms): Another."]
 
 
+def test_what_many_accounts_have_in_common_is_said_once(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without their ids; of many listings the table shows those in trouble, and counts the others."""
+    down = "Nothing answers for account {0}, app st-1 at kore.example. Check host."
+    troubled = [scope(Channel.SMS, f"a{number}", error=down.format(f"a{number}")) for number in range(5)]
+    fine = [scope(Channel.SMS, f"b{number}", windows={State.PROVEN: 1}) for number in range(2_000)]
+    outcome = RunOutcome("R1", Verb.SYNC, Verdict.INCOMPLETE, 1, AT, AT + timedelta(seconds=3), (*fine, *troubled))
+    show_tables(Output(), outcome, {one.scope: f"Account {one.scope.account_id}" for one in outcome.scopes})
+    out, err = capsys.readouterr()
+    common = "Nothing answers for kore.example. Check host."
+    assert err.splitlines()[0] == f"Account a0, Account a1, Account a2 and 2 more accounts: {common}"
+    assert out.count("not read") == 5
+    assert "... and 2,000 more listings, 2,000 without trouble." in out
+    assert len(out.splitlines()) < 15
+
+
 @pytest.mark.parametrize(
     ("windows", "error", "waiting", "verdict", "word"),
     [

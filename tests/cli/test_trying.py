@@ -33,7 +33,7 @@ def test_a_demo_replaces_an_earlier_one_and_its_hints_are_short(
     assert run(["--quiet", "demo", "--accounts", "1", "--campaigns", "3"]) == 0
     assert run(["demo", "--accounts", "1", "--campaigns", "2"]) == 0
     hints = [line for line in capsys.readouterr().out.splitlines() if line.startswith("  ") and "kore-etl" in line]
-    assert len(hints) == 3
+    assert len(hints) == 4
     assert all(len(line) <= 80 for line in hints)
     left = {file.name for file in (tmp_path / "kore-etl-demo").iterdir()}
     assert left - {"campaigns.db-wal", "campaigns.db-shm"} == {"config.toml", "account-1.secret", "campaigns.db"}

@@ -26,6 +26,7 @@ from typing import Any
 import asyncpg
 from night import hours_ago, merged, midnight, served
 from postgres import Server, running
+from steps import Steps
 
 from etl.cli.sandbox import write_config
 from etl.sandbox.app import Sandbox
@@ -38,28 +39,6 @@ SCHEMA = "Night_Shift"
 PASSWORD = "wh4t-0nly-the-analyst-kn0ws"
 NEW_LIST = "Only ever on one campaign"
 DBT_SECONDS = 300
-
-
-# -- what is checked, and how it is told ------------------------------------------------------------------------------
-
-
-@dataclass
-class Steps:
-    """Counts what held and what did not."""
-
-    passed: int = 0
-    failed: int = 0
-
-    def check(self, what: str, *, holds: bool, otherwise: str = "") -> None:
-        """Tell one step; `otherwise` is shown where it does not hold."""
-        self.passed, self.failed = self.passed + holds, self.failed + (not holds)
-        print(f"{'ok    ' if holds else 'FAILED'}  {what}", flush=True)
-        if not holds and otherwise:
-            print("        " + otherwise.strip().replace("\n", "\n        "), flush=True)
-
-    def equal(self, what: str, found: object, wanted: object) -> None:
-        """Tell whether two values are the same."""
-        self.check(what, holds=found == wanted, otherwise=f"found:  {found}\nwanted: {wanted}")
 
 
 @dataclass

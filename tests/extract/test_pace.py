@@ -149,3 +149,32 @@ async def test_a_wait_for_the_minute_is_told(time: Any) -> None:
         async with pace.turn(asyncio.Semaphore(1)):
             pass
     assert [(type(event), getattr(event, "why", "")) for event in events] == [(Waiting, "the rate limit")]
+
+
+async def test_accounts_that_are_not_answered_leave_places_to_the_others(time: Any) -> None:
+    """Together they hold no more than the places set aside, until one of their requests is answered again."""
+    places, aside = asyncio.Semaphore(8), asyncio.Semaphore(2)
+    under_way, released = 0, asyncio.Event()
+
+    def pace(name: str) -> Pace:
+        return Pace(name, 0, monotonic=time.monotonic, sleep=time.sleep, emit=lambda _: None, aside=aside)
+
+    async def hang(mute: Pace) -> None:
+        nonlocal under_way
+        async with mute.turn(places):
+            under_way += 1
+            await released.wait()
+
+    mute = [pace(f"mute-{number}") for number in range(5)]
+    for one in mute:
+        one.heard(answered=False)
+    hanging = [asyncio.create_task(hang(one)) for one in mute for _ in range(2)]
+    await asyncio.sleep(0.01)
+    assert under_way == 2
+    async with pace("good").turn(places):
+        pass
+    mute[0].heard(answered=True)
+    async with mute[0].turn(places):
+        pass
+    released.set()
+    await asyncio.gather(*hanging)

@@ -311,7 +311,8 @@ async def test_a_refused_account_is_reported_with_a_way_out(rig: Any, sandbox: A
         got = await rig(served.url, secret="canary-wrong").source.read(window(), Profile())
         assert isinstance(got, FailedRead)
         assert isinstance(got.error, AccountRefused)
-        assert "Campaign Management" in str(got.error)
+        assert got.error.remedy.startswith("Kore.ai says the same of a wrong Client Secret")
+        assert str(got.error).endswith(got.error.remedy)
         assert "canary" not in str(got.error) + repr(got.error)
         assert (got.cost.requests, got.cost.retries, got.answered) == (2, 1, False)
 

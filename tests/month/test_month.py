@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from month import story
 from month.nights import Clock, Nights, nights
 from month.oracle import ATTRIBUTES, Oracle, Scope
 from month.story import READS, Read, Stage
 from month.told import AS_OF, Told, ask, attributes, text
-from postgres import Server
 
 from etl.sandbox.catalogue import CHANNELS
 from etl.sandbox.faults import Fault, OfAccount
@@ -69,7 +67,7 @@ def _read(read: Read, run: Nights, month: Month) -> None:
 
 @pytest.fixture(scope="module")
 def months(
-    tmp_path_factory: pytest.TempPathFactory, postgres: Server, database_names: Callable[[], str]
+    tmp_path_factory: pytest.TempPathFactory, empty_database: Callable[[], Awaitable[str]]
 ) -> Callable[[str], Month]:
     """The month by database; each is played once."""
     played: dict[str, Month] = {}
@@ -79,20 +77,11 @@ def months(
             folder = tmp_path_factory.mktemp(database)
             url = f"sqlite:///{folder}/month.db"
             if database == "postgresql":
-                url = asyncio.run(_created(postgres, database_names()))
+                url = asyncio.run(empty_database())
             played[database] = play(url, folder)
         return played[database]
 
     return month
-
-
-async def _created(postgres: Server, name: str) -> str:
-    connection = await asyncpg.connect(postgres.url("postgres"))
-    try:
-        await connection.execute(f"CREATE DATABASE {name}")
-    finally:
-        await connection.close()
-    return postgres.url(name)
 
 
 @pytest.fixture(scope="module", params=DATABASES)

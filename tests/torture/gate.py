@@ -36,9 +36,13 @@ _MACHINES = {"x86_64": (0xC000003E, 317), "aarch64": (0xC00000B7, 277)}
 
 _NUMBERS = {
     "x86_64": {
+        "read": 0,
+        "write": 1,
         "open": 2,
         "pread64": 17,
         "pwrite64": 18,
+        "readv": 19,
+        "writev": 20,
         "connect": 42,
         "sendto": 44,
         "recvfrom": 45,
@@ -59,6 +63,10 @@ _NUMBERS = {
         "renameat": 38,
         "ftruncate": 46,
         "openat": 56,
+        "read": 63,
+        "write": 64,
+        "readv": 65,
+        "writev": 66,
         "pread64": 67,
         "pwrite64": 68,
         "fsync": 82,
@@ -70,7 +78,9 @@ _NUMBERS = {
         "recvmsg": 212,
     },
 }
-NETWORK = ("connect", "sendto", "recvfrom", "sendmsg", "recvmsg")
+NETWORK = ("connect", "sendto", "recvfrom", "sendmsg", "recvmsg", "read", "write", "readv", "writev")
+"""The last four are how uvloop uses a socket; of anything but a socket of ours they are no points."""
+
 _PATH_ARGUMENT = {"open": 0, "unlink": 0, "rename": 0, "openat": 1, "unlinkat": 1, "renameat": 1}
 _FLAGS_ARGUMENT = {"open": 1, "openat": 2}
 _TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT

@@ -19,7 +19,6 @@ def clock() -> Clock:
 @pytest.fixture
 async def warehouse(warehouse_url: str, clock: Clock) -> AsyncIterator[Warehouse]:
     async with Warehouse.connect(warehouse_url, clock=clock) as opened:
-        await opened.migrate()
         yield opened
 
 

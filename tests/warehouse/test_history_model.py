@@ -196,28 +196,15 @@ async def grouped(url: str, columns: str, view: str, order: str) -> dict[str, li
     return found
 
 
-async def migrated(url: str) -> None:
-    async with Warehouse.connect(url, clock=Clock()) as opened:
-        await opened.migrate()
-
-
 ANY_SLOW = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]}
-
-
-@pytest.fixture(scope="module")
-def template() -> Any:
-    """A migrated SQLite file to copy."""
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(migrated(f"sqlite:///{folder}/template.db"))
-        yield Path(folder) / "template.db"
 
 
 @settings(max_examples=60, **ANY_SLOW)
 @given(happening=st.lists(steps, min_size=1, max_size=10))
-def test_history_tells_what_happened_on_sqlite(happening: list[Step], template: Path) -> None:
+def test_history_tells_what_happened_on_sqlite(happening: list[Step], migrated_file: Path) -> None:
     """Exactly one open version per living campaign, no overlap, no empty interval, every past instant as it was."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{shutil.copy(template, Path(folder) / 'w.db')}"
+        url = f"sqlite:///{shutil.copy(migrated_file, Path(folder) / 'w.db')}"
         lives = asyncio.run(play(url, happening))
         asyncio.run(check(url, lives))
 
@@ -226,7 +213,6 @@ def test_history_tells_what_happened_on_sqlite(happening: list[Step], template: 
 @given(happening=st.lists(steps, min_size=3, max_size=8))
 def test_history_tells_what_happened_on_postgres(happening: list[Step], postgres_url: str) -> None:
     """The same on PostgreSQL."""
-    asyncio.run(migrated(postgres_url))
     asyncio.run(query(postgres_url, f"TRUNCATE {TABLES}"))
     lives = asyncio.run(play(postgres_url, happening))
     asyncio.run(check(postgres_url, lives))
@@ -235,9 +221,9 @@ def test_history_tells_what_happened_on_postgres(happening: list[Step], postgres
 @pytest.mark.slow
 @settings(max_examples=3_000, **ANY_SLOW)
 @given(happening=st.lists(steps, min_size=5, max_size=25))
-def test_long_histories_tell_what_happened(happening: list[Step], template: Path) -> None:
+def test_long_histories_tell_what_happened(happening: list[Step], migrated_file: Path) -> None:
     """Thousands of longer ones."""
     with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{shutil.copy(template, Path(folder) / 'w.db')}"
+        url = f"sqlite:///{shutil.copy(migrated_file, Path(folder) / 'w.db')}"
         lives = asyncio.run(play(url, happening))
         asyncio.run(check(url, lives))

@@ -67,18 +67,16 @@ async def test_a_lease_that_ran_out_but_was_not_taken_still_writes(night: MakeNi
 
 async def test_a_holder_that_sleeps_in_its_transaction_is_not_waited_for(postgres_url: str, clock: Clock) -> None:
     """Its window may still be committed: the account is held, however long ago the lease ran out; others are free."""
-    async with Warehouse.connect(postgres_url, clock=clock) as warehouse:
-        await warehouse.migrate()
-        async with warehouse.lease("acc-1", seconds=90):
-            await query(postgres_url, f"UPDATE sync_leases SET expires_at = {PAST}")
-            asleep = await asyncpg.connect(postgres_url)
-            await asleep.execute("BEGIN; UPDATE sync_leases SET holder = holder WHERE account_id = 'acc-1'")
-            async with Warehouse.connect(postgres_url, clock=clock) as other:
-                with pytest.raises(LeaseHeld):
-                    await asyncio.wait_for(other.lease("acc-1", seconds=90).__aenter__(), 5)
-                async with other.lease("acc-2", seconds=90):
-                    pass
-            await asleep.close()
+    async with Warehouse.connect(postgres_url, clock=clock) as warehouse, warehouse.lease("acc-1", seconds=90):
+        await query(postgres_url, f"UPDATE sync_leases SET expires_at = {PAST}")
+        asleep = await asyncpg.connect(postgres_url)
+        await asleep.execute("BEGIN; UPDATE sync_leases SET holder = holder WHERE account_id = 'acc-1'")
+        async with Warehouse.connect(postgres_url, clock=clock) as other:
+            with pytest.raises(LeaseHeld):
+                await asyncio.wait_for(other.lease("acc-1", seconds=90).__aenter__(), 5)
+            async with other.lease("acc-2", seconds=90):
+                pass
+        await asleep.close()
 
 
 async def test_a_late_release_does_not_free_the_successors_lease(
@@ -234,8 +232,6 @@ async def test_runs_take_turns(warehouse_url: str, clock: Clock) -> None:
     async def briefly(seconds: float) -> None:
         await asyncio.sleep(seconds / 1_000 if seconds < 10 else seconds)
 
-    async with Warehouse.connect(warehouse_url, clock=clock) as first:
-        await first.migrate()
     await asyncio.gather(*(run(number) for number in range(5)))
     assert len(done) == 5
 

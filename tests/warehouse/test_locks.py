@@ -18,14 +18,14 @@ PASSES_BY = (
 )
 
 
-async def test_migrating_a_file_that_is_there_keeps_the_locks_on_it(sqlite_url: str, clock: Clock) -> None:
+async def test_migrating_a_file_that_is_there_keeps_the_locks_on_it(empty_sqlite_url: str, clock: Clock) -> None:
     """Two runs on a new database: else the one that ends first removes the log that the other still writes to, and
     what that one stores from then on is lost."""
-    file = Path(sqlite_url.removeprefix("sqlite:///"))
-    async with Warehouse.connect(sqlite_url, clock=clock) as warehouse:
+    file = Path(empty_sqlite_url.removeprefix("sqlite:///"))
+    async with Warehouse.connect(empty_sqlite_url, clock=clock) as warehouse:
         await warehouse.migrate()
         await warehouse.migrate()  # its first connection is open all the time
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", PASSES_BY, str(file))
         assert await process.wait() == 0
         assert file.with_name(f"{file.name}-wal").exists(), "another process took itself for the last one"
-    assert await query(sqlite_url, "SELECT * FROM passed_by") == []
+    assert await query(empty_sqlite_url, "SELECT * FROM passed_by") == []

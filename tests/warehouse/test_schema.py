@@ -77,29 +77,29 @@ def test_states_are_told_apart(revision: str | None, ours: bool, state: SchemaSt
     assert classify(revision, ours=ours, known=("1", "2")) is state
 
 
-async def test_looking_creates_nothing(sqlite_url: str, tmp_path: Path, clock: Clock) -> None:
+async def test_looking_creates_nothing(empty_sqlite_url: str, tmp_path: Path, clock: Clock) -> None:
     """`plan` and `status` must not leave a database behind."""
-    async with Warehouse.connect(sqlite_url, clock=clock) as opened:
+    async with Warehouse.connect(empty_sqlite_url, clock=clock) as opened:
         assert await opened.schema_state() is SchemaState.EMPTY
         with pytest.raises(WarehouseError):
             await opened.runs()
     assert listed(tmp_path) == []
 
 
-async def test_an_empty_database_is_migrated_when_it_is_needed(warehouse_url: str, clock: Clock) -> None:
+async def test_an_empty_database_is_migrated_when_it_is_needed(empty_url: str, clock: Clock) -> None:
     """`ready` builds it; migrating again changes nothing."""
-    async with Warehouse.connect(warehouse_url, clock=clock) as opened:
+    async with Warehouse.connect(empty_url, clock=clock) as opened:
         await opened.ready()
         assert await opened.schema_state() is SchemaState.CURRENT
         result = await opened.migrate()
     assert (result.before, result.after) == (REVISIONS[-1], REVISIONS[-1])
 
 
-async def test_reading_an_empty_database_says_what_to_do(warehouse_url: str, clock: Clock) -> None:
+async def test_reading_an_empty_database_says_what_to_do(empty_url: str, clock: Clock) -> None:
     """Not a driver's message about a missing table."""
-    if warehouse_url.startswith("sqlite"):
-        await query(warehouse_url, "SELECT 1")  # makes the file
-    async with Warehouse.connect(warehouse_url, clock=clock) as opened:
+    if empty_url.startswith("sqlite"):
+        await query(empty_url, "SELECT 1")  # makes the file
+    async with Warehouse.connect(empty_url, clock=clock) as opened:
         with pytest.raises(SchemaMismatch, match="run `kore-etl migrate`"):
             await opened.freshness()
 
@@ -113,15 +113,15 @@ async def test_a_newer_database_is_refused(warehouse: Warehouse, warehouse_url: 
             await refused()
 
 
-async def test_a_foreign_table_of_our_name_is_left_alone(warehouse_url: str, clock: Clock) -> None:
+async def test_a_foreign_table_of_our_name_is_left_alone(empty_url: str, clock: Clock) -> None:
     """Somebody else's `campaigns` is neither used nor migrated."""
-    await query(warehouse_url, "CREATE TABLE campaigns (mine integer)")
-    async with Warehouse.connect(warehouse_url, clock=clock) as opened:
+    await query(empty_url, "CREATE TABLE campaigns (mine integer)")
+    async with Warehouse.connect(empty_url, clock=clock) as opened:
         assert await opened.schema_state() is SchemaState.FOREIGN
         for refused in (opened.ready, opened.migrate):
             with pytest.raises(SchemaMismatch, match="did not make"):
                 await refused()
-    assert await query(warehouse_url, "SELECT * FROM campaigns") == []
+    assert await query(empty_url, "SELECT * FROM campaigns") == []
 
 
 def test_an_older_database_is_refused_by_name() -> None:
@@ -131,9 +131,9 @@ def test_an_older_database_is_refused_by_name() -> None:
     assert "`kore-etl migrate`" in str(error)
 
 
-async def test_several_may_migrate_at_once(warehouse_url: str, clock: Clock) -> None:
+async def test_several_may_migrate_at_once(empty_url: str, clock: Clock) -> None:
     """One does the work, the others find it done."""
-    opened = [Warehouse.connect(warehouse_url, clock=clock) for _ in range(4)]
+    opened = [Warehouse.connect(empty_url, clock=clock) for _ in range(4)]
     try:
         results = await asyncio.gather(*(one.migrate() for one in opened))
     finally:
@@ -141,32 +141,31 @@ async def test_several_may_migrate_at_once(warehouse_url: str, clock: Clock) -> 
     assert sorted(str(result.before) for result in results) == [REVISIONS[-1]] * 3 + ["None"]
 
 
-async def test_postgres_takes_another_schema(postgres_url: str, clock: Clock) -> None:
+async def test_postgres_takes_another_schema(empty_postgres_url: str, clock: Clock) -> None:
     """It is made when missing, and two warehouses live side by side in one database."""
     for name in ("Night Shift", "other"):
-        async with Warehouse.connect(postgres_url, schema=name, clock=clock) as opened:
+        async with Warehouse.connect(empty_postgres_url, schema=name, clock=clock) as opened:
             await opened.ready()
             async with Night(opened, clock) as tonight:
                 assert (await tonight.store(campaign("c-1", contact_lists=("a",)))).inserted == 1
             assert (await opened.freshness())[0].live_rows == 1
             assert (await opened.scope_state(SMS)).stored == 1
-    assert await query(postgres_url, 'SELECT count(*) FROM "Night Shift".campaign_overview') == [(1,)]
-    assert await query(postgres_url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
+    assert await query(empty_postgres_url, 'SELECT count(*) FROM "Night Shift".campaign_overview') == [(1,)]
+    assert await query(empty_postgres_url, "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'") == [(0,)]
 
 
 async def test_views_survive_a_migration_and_what_analysts_built_on_them(postgres_url: str, clock: Clock) -> None:
     """CREATE OR REPLACE keeps an analyst's view on top of ours."""
     async with Warehouse.connect(postgres_url, clock=clock) as opened:
-        await opened.migrate()
         await query(postgres_url, "CREATE VIEW mine AS SELECT name FROM live_campaigns")
         await opened.migrate()
         assert await query(postgres_url, "SELECT * FROM mine") == []
 
 
-async def test_a_view_that_would_have_to_be_dropped_is_named(postgres_url: str, clock: Clock) -> None:
+async def test_a_view_that_would_have_to_be_dropped_is_named(empty_postgres_url: str, clock: Clock) -> None:
     """Nothing is changed; the message says which view."""
-    await query(postgres_url, "CREATE VIEW sync_gaps AS SELECT 1 AS something_else")
-    async with Warehouse.connect(postgres_url, clock=clock) as opened:
+    await query(empty_postgres_url, "CREATE VIEW sync_gaps AS SELECT 1 AS something_else")
+    async with Warehouse.connect(empty_postgres_url, clock=clock) as opened:
         with pytest.raises(WarehouseError, match="view sync_gaps cannot be brought up to date"):
             await opened.migrate()
         assert await opened.schema_state() is SchemaState.EMPTY
@@ -175,7 +174,6 @@ async def test_a_view_that_would_have_to_be_dropped_is_named(postgres_url: str, 
 async def test_views_are_rebuilt_on_sqlite(sqlite_url: str, clock: Clock) -> None:
     """A stale view is replaced by the next migration."""
     async with Warehouse.connect(sqlite_url, clock=clock) as opened:
-        await opened.migrate()
         await query(sqlite_url, "DROP VIEW live_campaigns")
         await query(sqlite_url, "CREATE VIEW live_campaigns AS SELECT 1 AS stale")
         await opened.migrate()
@@ -185,7 +183,6 @@ async def test_views_are_rebuilt_on_sqlite(sqlite_url: str, clock: Clock) -> Non
 async def test_readers_do_not_stop_the_writer_on_sqlite(sqlite_url: str, clock: Clock) -> None:
     """An analyst's open query and a night go side by side."""
     async with Warehouse.connect(sqlite_url, clock=clock) as opened:
-        await opened.migrate()
         with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as analyst:
             analyst.execute("BEGIN")
             assert analyst.execute("SELECT count(*) FROM campaigns").fetchall() == [(0,)]
@@ -194,10 +191,8 @@ async def test_readers_do_not_stop_the_writer_on_sqlite(sqlite_url: str, clock: 
             assert analyst.execute("SELECT count(*) FROM campaigns").fetchall() == [(0,)]
 
 
-async def test_postgres_carries_the_comments(postgres_url: str, clock: Clock) -> None:
+async def test_postgres_carries_the_comments(postgres_url: str) -> None:
     """Every table, column and view says what it is."""
-    async with Warehouse.connect(postgres_url, clock=clock) as opened:
-        await opened.migrate()
     silent = (
         "SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid "
         "WHERE c.relnamespace = 'public'::regnamespace AND c.relkind = 'r' AND a.attnum > 0 "
@@ -233,7 +228,6 @@ async def test_the_sessions_time_zone_changes_nothing(postgres_url: str, clock: 
     """Days are UTC days."""
     url = f"{postgres_url}?options=-c%20TimeZone%3D{zone}"
     async with Warehouse.connect(url, clock=clock) as opened:
-        await opened.migrate()
         async with Night(opened, clock) as tonight:
             await tonight.store(campaign("c-1"))
         state = await opened.scope_state(SMS)

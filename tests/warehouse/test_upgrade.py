@@ -29,20 +29,20 @@ ANALYSTS = {
 
 
 @pytest.fixture(params=REVISIONS[:-1])
-async def old_url(request: pytest.FixtureRequest, warehouse_url: str) -> str:
+async def old_url(request: pytest.FixtureRequest, empty_url: str) -> str:
     """A database as that version left it, with an analyst's views on top of ours."""
-    kind = warehouse_url.partition(":")[0]
+    kind = empty_url.partition(":")[0]
     script = (RECORDED / f"{request.param}.{kind}.sql").read_text()
     if kind == "sqlite":
-        with closing(sqlite3.connect(warehouse_url.removeprefix("sqlite:///"))) as connection:
+        with closing(sqlite3.connect(empty_url.removeprefix("sqlite:///"))) as connection:
             connection.executescript(script)
     else:
-        connection = await asyncpg.connect(warehouse_url)
+        connection = await asyncpg.connect(empty_url)
         await connection.execute(script)
         await connection.close()
     for name, sql in ANALYSTS.items():
-        await query(warehouse_url, f"CREATE VIEW {name} AS {sql}")
-    return warehouse_url
+        await query(empty_url, f"CREATE VIEW {name} AS {sql}")
+    return empty_url
 
 
 def test_every_version_recorded_itself() -> None:
@@ -86,7 +86,6 @@ async def test_views_take_another_column_at_their_end(
 ) -> None:
     """What a later version appends reaches analysts' views, and the function on top, without dropping either."""
     async with Warehouse.connect(postgres_url, clock=clock) as opened:
-        await opened.migrate()
         await query(postgres_url, "CREATE VIEW mine AS SELECT name FROM campaign_versions")
         await query(postgres_url, "CREATE VIEW that_day AS SELECT name FROM campaigns_as_of('2026-01-01')")
         wider = views.campaign_views._VERSIONS.replace(

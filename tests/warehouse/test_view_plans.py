@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
 import asyncpg
 import pytest
-from postgres import Server
 from view_questions import Question, columns, questions, read_whole, read_whole_by_sqlite
-from warehouse.samples import DAY, Clock
+from warehouse.samples import DAY
 from warehouse_filled import LAST_NIGHT, Tables, copy_to_postgres, filled, insert_into_sqlite, scopes
 
 from etl.warehouse.views import definitions
-from etl.warehouse.warehouse import Warehouse
 
 ACCOUNTS, NIGHTS = 80, 120
 ACCOUNT = scopes(ACCOUNTS, NIGHTS)[40].account_id
@@ -39,16 +38,11 @@ def tables() -> Tables:
 
 @pytest.fixture(scope="module")
 async def on_postgres(
-    postgres: Server, database_names: Callable[[], str], tables: Tables
+    migrated_database: Callable[[], Awaitable[str]], tables: Tables
 ) -> AsyncIterator[asyncpg.Connection]:
-    name = database_names()
-    connection = await asyncpg.connect(postgres.url("postgres"))
-    await connection.execute(f"CREATE DATABASE {name}")
-    await connection.close()
-    async with Warehouse.connect(postgres.url(name), clock=Clock()) as opened:
-        await opened.migrate()
-    await copy_to_postgres(postgres.url(name), tables)
-    connection = await asyncpg.connect(postgres.url(name))
+    url = await migrated_database()
+    await copy_to_postgres(url, tables)
+    connection = await asyncpg.connect(url)
     await connection.execute("VACUUM ANALYZE")
     await connection.execute("SET random_page_cost = 1.1")  # as is usual for disks without moving parts
     yield connection
@@ -56,10 +50,10 @@ async def on_postgres(
 
 
 @pytest.fixture(scope="module")
-async def on_sqlite(tmp_path_factory: pytest.TempPathFactory, tables: Tables) -> AsyncIterator[sqlite3.Connection]:
-    file: Path = tmp_path_factory.mktemp("plans") / "warehouse.db"
-    async with Warehouse.connect(f"sqlite:///{file}", clock=Clock()) as opened:
-        await opened.migrate()
+def on_sqlite(
+    migrated_file: Path, tmp_path_factory: pytest.TempPathFactory, tables: Tables
+) -> Iterator[sqlite3.Connection]:
+    file = shutil.copy(migrated_file, tmp_path_factory.mktemp("plans"))
     insert_into_sqlite(f"sqlite:///{file}", tables)
     with closing(sqlite3.connect(file)) as connection:
         yield connection

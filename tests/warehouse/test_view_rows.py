@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from datetime import date, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
-from postgres import Server
 from view_questions import columns
-from warehouse.samples import DAY, Clock, query
+from warehouse.samples import DAY, query
 from warehouse_filled import LAST_NIGHT, Tables, copy_to_postgres, filled, insert_into_sqlite
 
 from etl.intervals import subtract
@@ -21,7 +21,6 @@ from etl.model import HINTS, Interval, Reason, State
 from etl.warehouse import ledger
 from etl.warehouse.schema import ATTRIBUTES, STAMPS, metadata
 from etl.warehouse.views import definitions
-from etl.warehouse.warehouse import Warehouse
 
 Record = Mapping[str, Any]
 Rows = Counter[tuple[Any, ...]]
@@ -40,15 +39,14 @@ def tables() -> Tables:
 
 @pytest.fixture(scope="module")
 async def urls(
-    postgres: Server, database_names: Callable[[], str], tmp_path_factory: pytest.TempPathFactory, tables: Tables
+    migrated_database: Callable[[], Awaitable[str]],
+    migrated_file: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    tables: Tables,
 ) -> Mapping[str, str]:
     """Both databases with the same rows in their tables."""
-    name, folder = database_names(), Path(tmp_path_factory.mktemp("rows"))
-    await query(postgres.url("postgres"), f"CREATE DATABASE {name}")
-    found = {"postgresql": postgres.url(name), "sqlite": f"sqlite:///{folder / 'warehouse.db'}"}
-    for url in found.values():
-        async with Warehouse.connect(url, clock=Clock()) as opened:
-            await opened.migrate()
+    file = shutil.copy(migrated_file, tmp_path_factory.mktemp("rows"))
+    found = {"postgresql": await migrated_database(), "sqlite": f"sqlite:///{file}"}
     await copy_to_postgres(found["postgresql"], tables)
     insert_into_sqlite(found["sqlite"], tables)
     return found

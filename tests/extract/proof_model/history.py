@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import NamedTuple
 
 from proof_model.world import (
@@ -89,7 +90,7 @@ Traced = tuple[int, str]
 
 def explore(mind: Mind, world: World, budget: int, again: int = 0) -> Tally:
     """Follow every history of up to `budget` mutations, and `again` more from where the list is begun a second time."""
-    tally, start = Tally(), world.beginning(budget, again)
+    tally, start, served = Tally(), world.beginning(budget, again), cache(partial(_served, world))
     layer: dict[State, Traced] = {State((), start): (1, "")}
     for _ in range(40):
         following: dict[State, Traced] = {}
@@ -97,7 +98,7 @@ def explore(mind: Mind, world: World, budget: int, again: int = 0) -> Tally:
             verdict = mind.verdict(world, state.answers)
             if isinstance(verdict, Ask):
                 begun = state.now.second() if state.answers and verdict.requests[0].skip == 0 else state.now
-                for now, batch, (ways, steps) in _served(world, verdict.requests, begun):
+                for now, batch, (ways, steps) in served(verdict.requests, begun):
                     _merge(following, State((*state.answers, batch), now), (weight * ways, trace + steps))
             else:
                 tally += _judged(verdict, state.now, weight, trace, moved=_happened(start, state.now))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby, permutations, product
 from typing import NamedTuple
 
@@ -119,10 +119,17 @@ def _placed(rows: tuple[Row, ...], row: Row) -> tuple[Row, ...]:
 
 def listed(world: World, request: PageRequest, rows: tuple[Row, ...]) -> tuple[Row, ...]:
     """What the request's start selects (its end selects all here), in its order, ties as they are stored."""
-    if world.dates != "ignored" and request.start is not None:
-        border = 0 if world.dates == "inclusive" else 1
-        rows = tuple(row for row in rows if at(row[0] - border) >= request.start)
-    descending = dict(request.sort).get("createdAt") == "desc"
+    return _listed(world.dates, request.start, request.sort, rows)
+
+
+@lru_cache(maxsize=100_000)
+def _listed(
+    dates: str, start: datetime | None, sort: tuple[tuple[str, str], ...], rows: tuple[Row, ...]
+) -> tuple[Row, ...]:
+    if dates != "ignored" and start is not None:
+        border = 0 if dates == "inclusive" else 1
+        rows = tuple(row for row in rows if at(row[0] - border) >= start)
+    descending = dict(sort).get("createdAt") == "desc"
     return tuple(sorted(rows, key=lambda row: -row[0] if descending else row[0]))
 
 

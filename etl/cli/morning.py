@@ -1,0 +1,147 @@
+"""What an on-call engineer is told first: one verdict over all listings, what waits, what to do. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import IntEnum
+
+from etl.cli.output import BAD, GOOD, ODD, Mark, ago, here, many, number, zone
+from etl.health import STALE_AFTER
+from etl.model import Scope, Verdict
+from etl.warehouse.reading import RunLine, ScopeFreshness
+from etl.warehouse.recent import Changes
+
+
+class State(IntEnum):
+    """How a listing's copy stands, worst first."""
+
+    NEVER = 0
+    UNPROVEN = 1
+    STALE = 2
+    REJECTED = 3
+    GOOD = 4
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it is worth a look."""
+        return self is not State.GOOD
+
+
+WORDS = {
+    State.NEVER: "never read",
+    State.UNPROVEN: "not proven",
+    State.STALE: "stale",
+    State.REJECTED: "rejected",
+    State.GOOD: "",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One account's channel this morning."""
+
+    name: str
+    fresh: ScopeFreshness
+    changes: Changes
+
+    @property
+    def scope(self) -> Scope:
+        return self.fresh.scope
+
+    @property
+    def state(self) -> State:
+        fresh = self.fresh
+        if fresh.last_run_id is None:
+            return State.NEVER
+        if fresh.unproven_windows or fresh.proven_until is None:
+            return State.UNPROVEN
+        if fresh.age_seconds is not None and fresh.age_seconds > STALE_AFTER.total_seconds():
+            return State.STALE
+        return State.REJECTED if fresh.rejects_waiting else State.GOOD
+
+
+def worst_first(listings: Sequence[Listing]) -> list[Listing]:
+    """By state, then by age; else as configured."""
+    return sorted(listings, key=lambda one: (one.state, -(one.fresh.age_seconds or 0.0)))
+
+
+TROUBLED = (Verdict.INCOMPLETE, Verdict.REFUSED, Verdict.UNREADABLE, Verdict.FAILED)
+
+
+def verdict(listings: Sequence[Listing], runs: Sequence[RunLine] = ()) -> tuple[Mark, str]:
+    """One line over everything."""
+    if not listings:
+        return ODD, "Nothing is configured and nothing was ever read."
+    counts = Counter(one.state for one in listings)
+    total = many(len(listings), "listing")
+    if counts[State.GOOD] + counts[State.REJECTED] == len(listings):
+        until = min(one.fresh.proven_until for one in listings if one.fresh.proven_until is not None)
+        said = f"Fresh and complete: every campaign created before {here(until)} {zone()} is here and proven ({total})"
+        if counts[State.REJECTED]:
+            return ODD, f"{said}, but for records that could not be stored."
+        if runs and runs[0].verdict in TROUBLED:
+            return ODD, f"{said}, but the last run was {runs[0].verdict.value}."
+        return GOOD, f"{said}."
+    told = [
+        f"{number(counts[state])} {WORDS[state]}"
+        for state in (State.NEVER, State.UNPROVEN, State.STALE)
+        if counts[state]
+    ]
+    return BAD, f"Not fresh and complete: {', '.join(told)}, of {total}."
+
+
+def last_run(runs: Sequence[RunLine], now: datetime) -> str:
+    """The latest run in a line."""
+    if not runs:
+        return "none"
+    run = runs[0]
+    when = f"{ago(now - run.started_at)} ago"
+    if run.verdict is Verdict.RUNNING:
+        return f"{run.verb}, under way for {ago(now - run.started_at)} ({run.run_id})"
+    word = f"{run.verdict.value} (killed)" if run.was_killed else run.verdict.value
+    took = "" if run.finished_at is None else f", took {ago(run.finished_at - run.started_at)}"
+    requests = f", {many(run.totals['requests'], 'request')}" if run.totals.get("requests") else ""
+    return f"{run.verb}, {word}, {when}{took}{requests} ({run.run_id})"
+
+
+def changed(listings: Sequence[Listing]) -> str:
+    """What came in lately, over all listings."""
+    total = sum((one.changes for one in listings), Changes())
+    return f"{number(total.new)} new, {number(total.changed)} changed, {number(total.deleted)} deleted"
+
+
+def waiting(listings: Sequence[Listing]) -> str:
+    """What waits for somebody, or for the next run."""
+    rejected = sum(one.fresh.rejects_waiting for one in listings)
+    missing = sum(one.changes.missing for one in listings)
+    told = []
+    if rejected:
+        told.append(f"{many(rejected, 'rejected record')}")
+    if missing:
+        told.append(f"{many(missing, 'campaign')} missing, taken as deleted once a second run misses them too")
+    return "; ".join(told) or "nothing"
+
+
+def to_do(listings: Sequence[Listing], runs: Sequence[RunLine], now: datetime) -> Iterator[str]:
+    """What to do about it, most pressing first; nothing where all is well."""
+    states = {one.state for one in listings}
+    if runs and runs[0].verdict is Verdict.RUNNING:
+        yield "A run is under way: look again when it has ended."
+    if runs and runs[0].verdict in (Verdict.REFUSED, Verdict.UNREADABLE):
+        yield "`kore-etl check` says why the last run could not read the source."
+    elif runs and runs[0].verdict in TROUBLED and not any(one.state.needs_somebody for one in listings):
+        yield "`kore-etl runs show latest` says what was wrong with the last run."
+    quiet_for = now - runs[0].started_at if runs else None
+    if quiet_for is not None and quiet_for > STALE_AFTER:
+        yield f"No run for {ago(quiet_for)}: is the schedule still there? `kore-etl sync` catches up by itself."
+    elif State.STALE in states:
+        yield "Runs go on, yet listings stay behind: `kore-etl runs show latest` says why, `kore-etl check` tests them."
+    if State.UNPROVEN in states:
+        yield "The next `kore-etl sync` reads again what is not proven; `kore-etl gaps` lists it."
+    if State.NEVER in states:
+        yield "`kore-etl sync` reads what was never read; `kore-etl check` tests first whether it can."
+    if any(one.fresh.rejects_waiting for one in listings):
+        yield "`kore-etl rejects` shows which records could not be stored, and why."
