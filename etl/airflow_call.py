@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from math import ceil
 from typing import Any
+from urllib.parse import unquote
 
 PREFIX = "KORE_ETL_"
 
@@ -128,6 +129,20 @@ def environment(base: Mapping[str, str], kore_ai: Mapping[str, Any], warehouse: 
             given[section] = value
     ours = {PREFIX + name.upper(): _text(value) for name, value in given.items() if value not in (None, "")}
     return {name: text for name, text in base.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))} | ours
+
+
+def secrets_of(environment: Mapping[str, str]) -> list[str]:
+    """The secrets that the command is given: the Client Secret, and the database's password as it stands in its URL."""
+    url = environment.get(f"{PREFIX}WAREHOUSE__URL", "")
+    password = url.rpartition("@")[0].partition("://")[2].partition(":")[2]
+    return [text for text in (environment.get(f"{PREFIX}AUTH__CLIENT_SECRET", ""), password, unquote(password)) if text]
+
+
+def masked(line: str, secrets: Sequence[str]) -> str:
+    """A line for the task's log. `airflow dags test` was seen to show a connection's password, so it is done here."""
+    for secret in secrets:
+        line = line.replace(secret, "***")
+    return line
 
 
 def _text(value: Any) -> str:

@@ -48,13 +48,15 @@ class KoreEtlOperator(BaseOperator):
         """Exit code and document of one call; its log lines become the task's."""
         words = call.words(self.command, self.config, *rest)
         self.log.info("Running: %s", shlex.join(words))
-        with self._started(words) as process:
+        environment = call.environment(os.environ, self._kore_ai(), self._warehouse())
+        secrets = call.secrets_of(environment)
+        with self._started(words, environment) as process:
             self._process = process
             said: list[str] = []
             reader = threading.Thread(target=_collect, args=(process.stdout, said), daemon=True)
             reader.start()
             for line in process.stderr or ():
-                self.log.info("%s", line.rstrip())
+                self.log.info("%s", call.masked(line.rstrip(), secrets))
             reader.join()
         self._process = None
         return process.returncode, call.document("".join(said))
@@ -69,8 +71,7 @@ class KoreEtlOperator(BaseOperator):
         kind = AirflowFailException if code in call.FINAL else AirflowException
         return kind(call.complaint(verb, code, told))
 
-    def _started(self, words: list[str]) -> subprocess.Popen[str]:
-        environment = call.environment(os.environ, self._kore_ai(), self._warehouse())
+    def _started(self, words: list[str], environment: Mapping[str, str]) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
         try:
             return subprocess.Popen(  # noqa: S603  no shell, and the words are the DAG author's

@@ -454,8 +454,6 @@ class ScopeState:
     unproven: tuple[Interval, ...] = ()
     """Windows whose latest read was unproven or failed and that no later read has proven, merged and sorted."""
     profile: Profile = Profile()
-    rejects_waiting: int = 0
-    """Wholly rejected records that are neither gone nor acknowledged."""
     density: tuple[tuple[datetime, int], ...] = ()
     """Live rows per UTC day of `created_at`: (midnight, rows), ascending."""
     proofs: tuple[tuple[Interval, datetime], ...] = ()

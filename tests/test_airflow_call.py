@@ -69,6 +69,15 @@ def test_the_connections_reach_the_command_in_its_environment_and_airflows_setti
     assert local == {"KORE_ETL_API__HOST": "http://127.0.0.1:8700"}
 
 
+def test_secrets_are_masked_in_what_the_command_prints() -> None:
+    """Whatever a command prints: the Client Secret, and the database's password as it is written and as it is meant."""
+    given = call.environment({}, {"password": "canary-1"}, "postgresql://me:c%40nary@host:5432/db")
+    secrets = call.secrets_of(given)
+    assert call.masked("a canary-1, a c%40nary and a c@nary", secrets) == "a ***, a *** and a ***"
+    assert call.masked("postgresql://me@host/db", call.secrets_of({})) == "postgresql://me@host/db"
+    assert call.secrets_of({"KORE_ETL_WAREHOUSE__URL": "postgresql://me@host/db"}) == []
+
+
 def test_a_task_for_each_account_however_many_apps_it_has() -> None:
     """The apps of an account share its lease; more accounts than Airflow maps go several to a task."""
     assert call.batches(ACCOUNTS, 1, 1024) == [

@@ -11,7 +11,13 @@ from etl.cli.output import Column, Output
 if TYPE_CHECKING:
     from etl.settings import ResolvedAccount
 
-COLUMNS = (Column("Account", cuts=True), Column("Account id"), Column("App"), Column("Channels"), Column("Host"))
+COLUMNS = (
+    Column("Account", cuts=True),
+    Column("Account id"),
+    Column("Channels"),
+    Column("App", spare=True),
+    Column("Host", spare=True),
+)
 
 
 @click.command("accounts", short_help="The configured accounts.")
@@ -49,4 +55,4 @@ def _document(account: ResolvedAccount) -> dict[str, object]:
 
 def _row(account: ResolvedAccount) -> tuple[str, ...]:
     channels = ", ".join(channel.value for channel in account.channels)
-    return account.name, account.account_id, account.app_id, channels, account.host
+    return account.name, account.account_id, channels, account.app_id, account.host

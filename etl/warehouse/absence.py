@@ -10,15 +10,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 
-from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, true, update
+from sqlalchemy import Dialect, Executable, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import FilteredDate, Reason, Scope, Settled, State, Stock, Sweep
 from etl.warehouse import rejects, rows
 from etl.warehouse.database import in_chunks
-from etl.warehouse.dialect import in_values, not_in_values
+from etl.warehouse.dialect import as_parameter, in_values, not_in_values
 from etl.warehouse.schema import campaigns, rejected_records
+from etl.warehouse.scoped import of_scope, told
 
 BRAKE_ROWS = 20
 BRAKE_SHARE = 0.05
@@ -47,22 +49,24 @@ async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str
     leave the window by being updated); a read without dates is everybody's. None where a record came without a readable
     id: it may be any of them.
     """
-    place = _place(sweep)
+    undated = sweep.window.reason is Reason.UNDATED
+    has_place = undated or sweep.profile.filtered_date is FilteredDate.CREATED
     seen = {record.campaign_id for record in sweep.records}
-    if sweep.state is not State.PROVEN or place is None or None in seen:
+    if sweep.state is not State.PROVEN or not has_place or None in seen:
         return frozenset()
     shown = [one for one in seen | sweep.unwanted if one is not None and rows.is_usable(one)]
-    unseen = not_in_values(campaigns.c.campaign_id, shown, connection.dialect)
-    found = await connection.execute(select(campaigns.c.campaign_id).where(live(sweep.window.scope), place, unseen))
+    asked = told(sweep.window.scope) | {"shown": as_parameter(shown, connection.dialect)}
+    if not undated:
+        asked |= {"start": sweep.window.start, "end": sweep.window.end}
+    found = await connection.execute(_unseen(connection.dialect, undated=undated), asked)
     return frozenset(row[0] for row in found)
 
 
-def _place(sweep: Sweep) -> ColumnElement[bool] | None:
-    if sweep.window.reason is Reason.UNDATED:
-        return true()
-    if sweep.profile.filtered_date is not FilteredDate.CREATED:
-        return None
-    return and_(campaigns.c.created_at >= sweep.window.start, campaigns.c.created_at < sweep.window.end)
+@lru_cache(maxsize=16)
+def _unseen(dialect: Dialect, *, undated: bool) -> Executable:
+    column = campaigns.c
+    place = true() if undated else and_(column.created_at >= bindparam("start"), column.created_at < bindparam("end"))
+    return select(column.campaign_id).where(LIVE, place, not_in_values(column.campaign_id, "shown", dialect))
 
 
 async def unwanted(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
@@ -71,7 +75,7 @@ async def unwanted(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
     if not ids:
         return frozenset()
     wanted = in_values(campaigns.c.campaign_id, ids, connection.dialect)
-    found = await connection.execute(select(campaigns.c.campaign_id).where(live(sweep.window.scope), wanted))
+    found = await connection.execute(select(campaigns.c.campaign_id).where(LIVE, wanted), told(sweep.window.scope))
     return frozenset(row[0] for row in found)
 
 
@@ -86,13 +90,14 @@ async def settle(
     column = campaigns.c
     found = await connection.execute(
         select(column.campaign_id, column.missing_since, column.last_changed_at).where(
-            live(scope), in_values(column.campaign_id, ids, connection.dialect)
-        )
+            LIVE, in_values(column.campaign_id, ids, connection.dialect)
+        ),
+        told(scope),
     )
     marks = {row[0]: (row[1], row[2]) for row in found}
     fresh = sorted(key for key, (missing_since, _) in marks.items() if missing_since is None)
     again = {key: changed_at for key, (missing_since, changed_at) in marks.items() if missing_since is not None}
-    stored = await connection.scalar(select(func.count()).select_from(campaigns).where(live(scope)))
+    stored = await connection.scalar(select(func.count()).select_from(campaigns).where(LIVE), told(scope))
     lost, absent = gone.absent.intersection(fresh), gone.absent.intersection(marks)
     if not accept and (brake := _brake(len(lost), len(absent), stored or 0)):
         return Settled(brake=brake)
@@ -106,25 +111,16 @@ async def stock(connection: AsyncConnection, scope: Scope, counted_at: datetime,
     missing, or `absent` in this run, may be gone already; a rejected record may have a row of its own or not."""
     created = campaigns.c.created_at
     older = or_(created.is_(None), created < counted_at + CLOCK_GRAIN)
-    found = await connection.scalar(select(func.count()).select_from(campaigns).where(live(scope), older))
     ids = in_values(campaigns.c.campaign_id, sorted(absent), connection.dialect)
     doubtful = or_(campaigns.c.missing_since.is_not(None), created >= counted_at - CLOCK_GRAIN, ids)
-    unsure = await connection.scalar(select(func.count()).select_from(campaigns).where(live(scope), older, doubtful))
-    rejected = await connection.scalar(select(func.count()).select_from(rejected_records).where(rejects.present(scope)))
-    return Stock(live=(found or 0) + (rejected or 0), sure=(found or 0) - (unsure or 0))
+    rejected = select(func.count()).select_from(rejected_records).where(rejects.PRESENT_IN_SCOPE).scalar_subquery()
+    counts = select(func.count(), func.count().filter(doubtful), rejected).where(LIVE, older)
+    row = (await connection.execute(counts, told(scope))).one()
+    return Stock(live=row[0] + row[2], sure=row[0] - row[1])
 
 
-def live(scope: Scope) -> ColumnElement[bool]:
-    """A scope's rows that are not taken as deleted."""
-    return and_(*_of(scope), campaigns.c.deleted_at.is_(None))
-
-
-def _of(scope: Scope) -> tuple[ColumnElement[bool], ...]:
-    return (
-        campaigns.c.account_id == scope.account_id,
-        campaigns.c.app_id == scope.app_id,
-        campaigns.c.channel == scope.channel.value,
-    )
+LIVE = and_(of_scope(campaigns), campaigns.c.deleted_at.is_(None))
+"""A scope's rows that are not taken as deleted."""
 
 
 def _brake(fresh: int, absent: int, stored: int) -> str | None:

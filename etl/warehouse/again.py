@@ -20,6 +20,7 @@ from etl.warehouse import history, loader, rejects, rows
 from etl.warehouse.dialect import in_values
 from etl.warehouse.rows import Change, Moment, Outcome, Row, Withhold
 from etl.warehouse.schema import campaigns, rejected_records
+from etl.warehouse.scoped import told
 
 Wants = Callable[[Campaign], bool]
 
@@ -113,7 +114,8 @@ async def waiting(connection: AsyncConnection, scope: Scope) -> list[int]:
     campaign the later one is stored."""
     column = rejected_records.c
     latest = (column.last_seen_at.desc(), column.rejected_id)
-    return list(await connection.scalars(select(column.rejected_id).where(rejects.present(scope)).order_by(*latest)))
+    present = select(column.rejected_id).where(rejects.PRESENT_IN_SCOPE).order_by(*latest)
+    return list(await connection.scalars(present, told(scope)))
 
 
 async def retry(

@@ -15,12 +15,13 @@ from etl.model import Campaign, Difference, Scope
 from etl.warehouse import absence, rows, same
 from etl.warehouse.dialect import in_values
 from etl.warehouse.schema import campaign_contact_lists, campaigns
+from etl.warehouse.scoped import told
 
 
 async def live_ids(connection: AsyncConnection, scope: Scope) -> set[str]:
     """Ids of a scope's rows that are neither deleted nor missing."""
     found = await connection.execute(
-        select(campaigns.c.campaign_id).where(absence.live(scope), campaigns.c.missing_since.is_(None))
+        select(campaigns.c.campaign_id).where(absence.LIVE, campaigns.c.missing_since.is_(None)), told(scope)
     )
     return {row[0] for row in found}
 

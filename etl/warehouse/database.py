@@ -36,6 +36,7 @@ class Database:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._engine = dialect.open_engine(address)
+        self._writing = self._engine.execution_options(**{dialect.WRITES: True})
         self._foreign = dialect.foreign_errors(address)
         # SQLite has one writer at a time and its own waiting is unfair: our tasks queue here, in order
         self._turn = asyncio.Semaphore(WRITERS if address.file is None else 1)
@@ -44,17 +45,15 @@ class Database:
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that writes nothing."""
         with failures.translated(self._foreign, self.address.shown):
-            async with self._engine.connect() as connection, connection.begin():
+            async with self._engine.begin() as connection:
                 yield connection
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
         """A transaction that may write: committed when the body ends, rolled back when it raises."""
         with failures.translated(self._foreign, self.address.shown):
-            async with self._turn, self._engine.connect() as connection:
-                await connection.execution_options(**{dialect.WRITES: True})
-                async with connection.begin():
-                    yield connection
+            async with self._turn, self._writing.begin() as connection:
+                yield connection
 
     def exists(self) -> bool:
         """Whether there is anything to open; a server counts as there."""

@@ -28,7 +28,6 @@ from sqlalchemy import (
     column,
     event,
     func,
-    literal,
     select,
     type_coerce,
 )
@@ -131,28 +130,37 @@ def in_values(column: ColumnElement[Any], values: Iterable[Any], dialect: Dialec
     return column.in_(select(parts.c.value))
 
 
-def pairs(hashes: Mapping[str, str], dialect: Dialect) -> FromClause:
-    """Ids and hashes, whatever their number, as a table `incoming(campaign_id, content_hash)`."""
+def pairs(dialect: Dialect) -> FromClause:
+    """Ids and hashes, whatever their number, as a table `incoming(campaign_id, content_hash)`; which ones, `told_pairs`
+    says."""
     if dialect.name == "postgresql":
-        kind = ARRAY(Text())
-        arrays = (bindparam(None, list(hashes), type_=kind), bindparam(None, list(hashes.values()), type_=kind))
+        arrays = (bindparam(name, type_=ARRAY(Text())) for name in ("ids", "hashes"))
         told = func.unnest(*arrays).table_valued(column("campaign_id", Text), column("content_hash", Text))
         return told.render_derived(name="incoming")
-    each = func.json_each(json.dumps(list(hashes.items()))).table_valued("value")
+    each = func.json_each(bindparam("pairs", type_=Text())).table_valued("value")
     part = [func.json_extract(each.c.value, place, type_=Text) for place in ("$[0]", "$[1]")]
     return select(part[0].label("campaign_id"), part[1].label("content_hash")).subquery("incoming")
 
 
-def not_in_values(column: ColumnElement[Any], values: Iterable[str], dialect: Dialect) -> ColumnElement[bool]:
-    """`column` is none of `values`, whatever their number."""
-    wanted = list(values)
+def told_pairs(hashes: Mapping[str, str], dialect: Dialect) -> dict[str, Any]:
+    """The parameters of `pairs`."""
     if dialect.name == "postgresql":
-        told = (
-            func.unnest(bindparam(None, wanted, type_=ARRAY(Text()))).table_valued("value").render_derived(name="told")
-        )
+        return {"ids": list(hashes), "hashes": list(hashes.values())}
+    return {"pairs": json.dumps(list(hashes.items()))}
+
+
+def not_in_values(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:
+    """`column` is none of the values, whatever their number, of the parameter `name`: see `as_parameter`."""
+    if dialect.name == "postgresql":
+        told = func.unnest(bindparam(name, type_=ARRAY(Text()))).table_valued("value").render_derived(name="told")
         return ~select(told.c.value).where(told.c.value == column).exists()
-    parts = func.json_each(json.dumps(wanted)).table_valued("value")
+    parts = func.json_each(bindparam(name, type_=Text())).table_valued("value")
     return column.not_in(select(parts.c.value))
+
+
+def as_parameter(values: Sequence[str], dialect: Dialect) -> Any:
+    """Any number of texts as one parameter."""
+    return values if dialect.name == "postgresql" else json.dumps(values)
 
 
 def json_number(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[Any]:
@@ -162,13 +170,22 @@ def json_number(column: ColumnElement[Any], name: str, dialect: Dialect) -> Colu
     return func.json_extract(column, f"$.{name}")
 
 
-def now(dialect: Dialect, *, plus_seconds: float = 0) -> ColumnElement[Any]:
+def now(dialect: Dialect) -> ColumnElement[Any]:
     """The database's own clock, at this statement and not at the transaction's start."""
     if dialect.name == "postgresql":
-        seconds = cast(literal(plus_seconds), Float(53))
-        return _postgres_clock() + func.make_interval(0, 0, 0, 0, 0, 0, seconds, type_=Interval())
-    shift = f"{plus_seconds:+.3f} seconds"
-    return func.strftime("%Y-%m-%dT%H:%M:%f000Z", "now", shift, type_=Text)
+        return _postgres_clock()
+    return func.strftime(_SQLITE_INSTANT, "now", type_=Text)
+
+
+def seconds_from_now(seconds: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:
+    """The same clock, so many seconds on."""
+    if dialect.name == "postgresql":
+        shift = func.make_interval(0, 0, 0, 0, 0, 0, cast(seconds, Float(53)), type_=Interval())
+        return _postgres_clock() + shift
+    return func.strftime(_SQLITE_INSTANT, "now", func.printf("%+.3f seconds", seconds), type_=Text)
+
+
+_SQLITE_INSTANT = "%Y-%m-%dT%H:%M:%f000Z"
 
 
 def seconds_until(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[Any]:

@@ -10,15 +10,17 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
-from sqlalchemy import ColumnElement, and_, select, update
+from sqlalchemy import Dialect, Update, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import LeaseHeld, LeaseLost, WarehouseError
 from etl.model import Emit, Waiting
 from etl.warehouse import holder
 from etl.warehouse.database import Database
-from etl.warehouse.dialect import insert_missing, now, seconds_until
+from etl.warehouse.dialect import insert_missing, now, seconds_from_now, seconds_until
 from etl.warehouse.schema import sync_leases
 
 POLL_SECONDS = 2.0
@@ -103,46 +105,39 @@ def _is_held(account_id: str, other: Held, waited: float) -> str:
 async def _take(database: Database, account_id: str, seconds: float) -> Lease | Held:
     me = holder.myself()
     async with database.write() as connection:
-        if await _claim(connection, account_id, me, seconds, _is_free(connection)):
-            return await _mine(connection, account_id, seconds)
+        lease = await _claim(connection, account_id, str(me), seconds)
+        if lease is None and await _is_first(connection, account_id):
+            lease = await _claim(connection, account_id, str(me), seconds)
+        if lease is not None:
+            return lease
         other = await _holder(connection, account_id)
         who = holder.parse(other.holder)
         if who is not None and holder.provably_dead(who, me):
-            same = and_(sync_leases.c.holder == other.holder, sync_leases.c.epoch == other.epoch)
-            if await _claim(connection, account_id, me, seconds, same):
-                return await _mine(connection, account_id, seconds)
+            return await _claim(connection, account_id, str(me), seconds, instead_of=other) or other
         return other
 
 
-def _is_free(connection: AsyncConnection) -> ColumnElement[bool]:
-    return sync_leases.c.expires_at <= now(connection.dialect)
+async def _is_first(connection: AsyncConnection, account_id: str) -> bool:
+    """Whether nobody ever had the account; there is a free lease of it now. Looked for first, because an insert would
+    wait for whoever is inside a transaction."""
+    row = select(sync_leases.c.epoch).where(sync_leases.c.account_id == account_id)
+    if await connection.scalar(row) is not None:
+        return False
+    free = {"account_id": account_id, "holder": "", "epoch": 0, "expires_at": now(connection.dialect)}
+    await connection.execute(insert_missing(sync_leases, connection.dialect).values(**free))
+    return True
 
 
 async def _claim(
-    connection: AsyncConnection, account_id: str, me: holder.Holder, seconds: float, when: ColumnElement[bool]
-) -> bool:
-    row = select(sync_leases.c.epoch).where(sync_leases.c.account_id == account_id)
-    if await connection.scalar(row) is None:
-        free = {"account_id": account_id, "holder": "", "epoch": 0, "expires_at": now(connection.dialect)}
-        await connection.execute(insert_missing(sync_leases, connection.dialect).values(**free))
-    # Who is inside a transaction, perhaps paused there for good, is not waited for: the account is held.
-    if await connection.scalar(row.with_for_update(skip_locked=True)) is None:
-        return False
-    taken = await connection.execute(
-        update(sync_leases)
-        .where(sync_leases.c.account_id == account_id, when)
-        .values(
-            holder=str(me),
-            epoch=sync_leases.c.epoch + 1,
-            expires_at=now(connection.dialect, plus_seconds=seconds),
-        )
-    )
-    return taken.rowcount == 1
-
-
-async def _mine(connection: AsyncConnection, account_id: str, seconds: float) -> Lease:
-    row = (await connection.execute(select(sync_leases).where(sync_leases.c.account_id == account_id))).one()
-    return Lease(account_id, row.holder, row.epoch, seconds)
+    connection: AsyncConnection, account_id: str, me: str, seconds: float, instead_of: Held | None = None
+) -> Lease | None:
+    """The lease where it is free, or still that of a holder that died; None where it is not, or there is no row."""
+    told: dict[str, Any] = {"account": account_id, "me": me, "seconds": seconds}
+    if instead_of is not None:
+        told |= {"dead": instead_of.holder, "its_epoch": instead_of.epoch}
+    taken = await connection.execute(_taking(connection.dialect, free=instead_of is None), told)
+    epoch = taken.scalar()
+    return None if epoch is None else Lease(account_id, me, epoch, seconds)
 
 
 async def _holder(connection: AsyncConnection, account_id: str) -> Held:
@@ -157,15 +152,8 @@ async def _holder(connection: AsyncConnection, account_id: str) -> Held:
 
 async def _extend(connection: AsyncConnection, lease: Lease, seconds: float) -> bool:
     """Set the expiry to `seconds` from now; False when the lease is no longer ours."""
-    extended = await connection.execute(
-        update(sync_leases)
-        .where(
-            sync_leases.c.account_id == lease.account_id,
-            sync_leases.c.epoch == lease.epoch,
-            sync_leases.c.holder == lease.holder,
-        )
-        .values(expires_at=now(connection.dialect, plus_seconds=seconds))
-    )
+    mine = {"account": lease.account_id, "me": lease.holder, "my_epoch": lease.epoch}
+    extended = await connection.execute(_extension(connection.dialect), {**mine, "seconds": seconds})
     return extended.rowcount == 1
 
 
@@ -185,3 +173,32 @@ async def _renew(database: Database, lease: Lease, sleep: Sleep) -> None:
 async def _release(database: Database, lease: Lease) -> None:
     async with database.write() as connection:
         await _extend(connection, lease, 0)
+
+
+# -- the statements, worded once for a database -----------------------------------------------------------------------
+
+
+@lru_cache(maxsize=8)
+def _taking(dialect: Dialect, *, free: bool) -> Update:
+    """Who is inside a transaction, perhaps paused there for good, is not waited for: the account is held."""
+    lease = sync_leases.c
+    of_dead = and_(lease.holder == bindparam("dead"), lease.epoch == bindparam("its_epoch"))
+    may_be_had = lease.expires_at <= now(dialect) if free else of_dead
+    chosen = select(lease.account_id).where(lease.account_id == bindparam("account"), may_be_had)
+    return (
+        update(sync_leases)
+        .where(lease.account_id == chosen.with_for_update(skip_locked=True).scalar_subquery())
+        .values(
+            holder=bindparam("me"), epoch=lease.epoch + 1, expires_at=seconds_from_now(bindparam("seconds"), dialect)
+        )
+        .returning(lease.epoch)
+    )
+
+
+@lru_cache(maxsize=8)
+def _extension(dialect: Dialect) -> Update:
+    lease = sync_leases.c
+    mine = and_(
+        lease.account_id == bindparam("account"), lease.epoch == bindparam("my_epoch"), lease.holder == bindparam("me")
+    )
+    return update(sync_leases).where(mine).values(expires_at=seconds_from_now(bindparam("seconds"), dialect))

@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.intervals import merge, subtract
 from etl.model import HINTS, FailedRead, Interval, Loaded, Reason, Scope, State, Sweep, Verb, Verdict
 from etl.warehouse.rows import storable
 from etl.warehouse.schema import sync_runs, sync_windows
+from etl.warehouse.scoped import of_scope, told
 
 COUNTS = ("inserted", "updated", "unchanged", "revived", "links_added", "links_removed", "rejected")
 """The counts of `Loaded` that a line keeps."""
@@ -89,49 +90,35 @@ def _length(interval: Interval) -> timedelta:
     return interval.end - interval.start
 
 
-async def fed_at(connection: AsyncConnection, scope: Scope, keep: str | None) -> datetime | None:
-    """When the latest change feed that was read to its end began."""
-    window = sync_windows.c
-    is_fed = and_(
-        _counts(scope, keep), window.reason == Reason.FEED.value, window.why.is_(None), window.error.is_(None)
-    )
-    began: datetime | None = await connection.scalar(select(func.max(window.started_at)).where(is_fed))
-    return began
-
-
-async def synced_at(connection: AsyncConnection, scope: Scope) -> datetime | None:
-    """When the latest `sync` that read anything of the scope began."""
-    of_sync = and_(sync_runs.c.run_id == sync_windows.c.run_id, sync_runs.c.verb == Verb.SYNC.value)
-    latest = select(func.max(sync_runs.c.started_at)).select_from(sync_windows.join(sync_runs, of_sync))
-    began: datetime | None = await connection.scalar(latest.where(_of_scope(scope)))
-    return began
-
-
 async def lines(connection: AsyncConnection, scope: Scope, keep: str | None) -> list[Line]:
     """Every read of a scope that says something of a closed window: a tail or a hint that failed says nothing."""
-    window = sync_windows.c
-    columns = (window.epoch, window.window_no, window.state, window.window_start, window.window_end, window.started_at)
-    found = await connection.execute(
-        select(*columns, window.seen - window.beyond).where(
-            _counts(scope, keep),
-            or_(window.state == State.PROVEN.value, window.reason.not_in([one.value for one in (Reason.TAIL, *HINTS)])),
-        )
-    )
+    found = await connection.execute(_LINES, told(scope) | {"keep": keep})
     return [Line(row[0], row[1], State(row[2]), Interval(row[3], row[4]), row[5], row[6]) for row in found]
 
 
-def _counts(scope: Scope, keep: str | None) -> ColumnElement[bool]:
-    kept = sync_windows.c.keep
-    return and_(_of_scope(scope), kept.is_(None) if keep is None else kept == keep)
+_window = sync_windows.c
+_COUNTS = and_(of_scope(sync_windows), _window.keep.is_not_distinct_from(bindparam("keep")))
+_SAYS_SOMETHING = or_(
+    _window.state == State.PROVEN.value, _window.reason.not_in([one.value for one in (Reason.TAIL, *HINTS)])
+)
+_LINES = select(
+    _window.epoch,
+    _window.window_no,
+    _window.state,
+    _window.window_start,
+    _window.window_end,
+    _window.started_at,
+    _window.seen - _window.beyond,
+).where(_COUNTS, _SAYS_SOMETHING)
 
+_FED = and_(_COUNTS, _window.reason == Reason.FEED.value, _window.why.is_(None), _window.error.is_(None))
+FED_AT = select(func.max(_window.started_at)).where(_FED).scalar_subquery()
+"""When the latest change feed that was read to its end began."""
 
-def _of_scope(scope: Scope) -> ColumnElement[bool]:
-    window = sync_windows.c
-    return and_(
-        window.account_id == scope.account_id,
-        window.app_id == scope.app_id,
-        window.channel == scope.channel.value,
-    )
+_OF_SYNC = and_(sync_runs.c.run_id == _window.run_id, sync_runs.c.verb == Verb.SYNC.value)
+_SYNCED = select(func.max(sync_runs.c.started_at)).select_from(sync_windows.join(sync_runs, _OF_SYNC))
+SYNCED_AT = _SYNCED.where(of_scope(sync_windows)).scalar_subquery()
+"""When the latest `sync` that read anything of the scope began."""
 
 
 # -- writing ----------------------------------------------------------------------------------------------------------
@@ -159,34 +146,32 @@ async def finish(
 
 async def note_sweep(connection: AsyncConnection, place: Place, sweep: Sweep, loaded: Loaded, older: int) -> None:
     """The line of a window that was read."""
-    await connection.execute(
-        insert(sync_windows).values(
-            **_common(place, sweep),
-            **{name: getattr(loaded, name) for name in COUNTS},
-            state=sweep.state.value,
-            proof=sweep.proof.value if sweep.proof else None,
-            why=None if sweep.why is None else storable(sweep.why),
-            source_total=sweep.source_total,
-            seen=sweep.seen,
-            beyond=sweep.beyond,
-            older=older,
-        )
-    )
+    line = {
+        **_common(place, sweep),
+        **{name: getattr(loaded, name) for name in COUNTS},
+        "state": sweep.state.value,
+        "proof": sweep.proof.value if sweep.proof else None,
+        "why": None if sweep.why is None else storable(sweep.why),
+        "source_total": sweep.source_total,
+        "seen": sweep.seen,
+        "beyond": sweep.beyond,
+        "older": older,
+    }
+    await connection.execute(_NOTE, line)
 
 
 async def note_failure(connection: AsyncConnection, place: Place, failed: FailedRead) -> None:
     """The line of a window that could not be read."""
-    await connection.execute(
-        insert(sync_windows).values(
-            **_common(place, failed),
-            **dict.fromkeys(COUNTS, 0),
-            state=State.FAILED.value,
-            seen=0,
-            beyond=0,
-            older=0,
-            error=storable(str(failed.error)),
-        )
-    )
+    line = {
+        **_common(place, failed),
+        **dict.fromkeys((*COUNTS, "seen", "beyond", "older"), 0),
+        "state": State.FAILED.value,
+        "error": storable(str(failed.error)),
+    }
+    await connection.execute(_NOTE, line)
+
+
+_NOTE = insert(sync_windows)
 
 
 def _common(place: Place, read: Sweep | FailedRead) -> dict[str, Any]:

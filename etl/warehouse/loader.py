@@ -7,18 +7,20 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, not_, or_, select, true, update
+from sqlalchemy import Dialect, Executable, and_, bindparam, delete, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, Decode, Loaded, Record, Rejected, Sweep, Unread
 from etl.warehouse import bulk, history, links, rejects, rows
 from etl.warehouse.database import in_chunks
-from etl.warehouse.dialect import in_values, pairs
+from etl.warehouse.dialect import in_values, pairs, told_pairs
 from etl.warehouse.links import Link, Links
 from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted, Withhold
 from etl.warehouse.schema import campaign_contact_lists, campaigns, contact_lists
+from etl.warehouse.scoped import of_scope, told
 
 _MARKED = or_(campaigns.c.deleted_at.is_not(None), campaigns.c.missing_since.is_not(None))
 _GLIMPSE = (campaigns.c.account_id, campaigns.c.app_id, campaigns.c.channel, _MARKED.label("marked"))
@@ -125,20 +127,19 @@ async def look(
     asked = {one.campaign_id: one.content_hash for one in read if rows.is_usable(one.campaign_id)}
     if not asked:
         return {}
-    incoming = pairs(asked, connection.dialect)
-    stored = campaigns.c
-    as_it_came = and_(
-        stored.content_hash == incoming.c.content_hash,
-        stored.account_id == moment.scope.account_id,
-        stored.app_id == moment.scope.app_id,
-        stored.channel == moment.scope.channel.value,
-        not_(_MARKED),
-        stored.older_run_id.is_(None),
-    )
-    unlike = true() if moment.rewrite else or_(stored.campaign_id.is_(None), not_(as_it_came))
-    both = incoming.outerjoin(campaigns, stored.campaign_id == incoming.c.campaign_id)
-    found = await connection.execute(select(incoming.c.campaign_id, *_GLIMPSE).select_from(both).where(unlike))
+    unlike = _unlike(connection.dialect, rewrite=moment.rewrite)
+    found = await connection.execute(unlike, told(moment.scope) | told_pairs(asked, connection.dialect))
     return {row[0]: None if row[1] is None else Glimpse(row[1], row[2], row[3], bool(row[4])) for row in found}
+
+
+@lru_cache(maxsize=16)
+def _unlike(dialect: Dialect, *, rewrite: bool) -> Executable:
+    incoming, stored = pairs(dialect), campaigns.c
+    same_hash = stored.content_hash == incoming.c.content_hash
+    as_it_came = and_(same_hash, of_scope(campaigns), not_(_MARKED), stored.older_run_id.is_(None))
+    unlike = true() if rewrite else or_(stored.campaign_id.is_(None), not_(as_it_came))
+    both = incoming.outerjoin(campaigns, stored.campaign_id == incoming.c.campaign_id)
+    return select(incoming.c.campaign_id, *_GLIMPSE).select_from(both).where(unlike)
 
 
 async def full_rows(connection: AsyncConnection, ids: Sequence[str]) -> dict[str, dict[str, Any]]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Executable, RowMapping, and_, func, select
+from sqlalchemy import Dialect, Executable, Row, RowMapping, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import (
@@ -29,6 +31,7 @@ from etl.warehouse.dialect import json_number, utc_day
 from etl.warehouse.killed import EXIT_KILLED
 from etl.warehouse.ledger_views import sync_freshness, sync_gaps
 from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
+from etl.warehouse.scoped import of_scope, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +181,7 @@ async def _rejects_waiting(connection: AsyncConnection) -> dict[Scope, int]:
     record = rejected_records.c
     keys = (record.account_id, record.app_id, record.channel)
     found = await connection.execute(
-        select(*keys, func.count()).where(rejects.present(), record.acknowledged_at.is_(None)).group_by(*keys)
+        select(*keys, func.count()).where(rejects.PRESENT, record.acknowledged_at.is_(None)).group_by(*keys)
     )
     return {Scope(row[0], row[1], Channel(row[2])): row[3] for row in found}
 
@@ -255,58 +258,55 @@ def _reject(row: RowMapping) -> RejectLine:
 async def scope_state(connection: AsyncConnection, scope: Scope, keep: str | None) -> ScopeState:
     """What the planner needs to know of a scope."""
     lines = await ledger.lines(connection, scope, keep)
-    per_day = [(day, rows) for day, rows in await connection.execute(_density(connection, scope))]
+    groups = (await connection.execute(_groups(connection.dialect), told(scope))).all()
+    row = (await connection.execute(_BESIDES, told(scope) | {"keep": keep})).mappings().one()
     return ScopeState(
         scope=scope,
-        stored=sum(rows for _, rows in per_day),
+        stored=sum(group.rows for group in groups),
         proven=ledger.proven(lines),
         unproven=ledger.unproven(lines),
-        profile=await _profile(connection, scope),
-        rejects_waiting=await rejects.waiting(connection, scope),
-        density=tuple(sorted((_midnight(day), rows) for day, rows in per_day if day is not None)),
+        profile=_profile(row),
+        density=_density(groups),
         proofs=ledger.proofs(lines),
-        missing=await _missing(connection, scope),
-        unfinished=await _unfinished(connection, scope),
-        fed_at=await ledger.fed_at(connection, scope, keep),
-        synced_at=await ledger.synced_at(connection, scope),
+        missing=tuple(sorted(group.missed for group in groups if group.missed for _ in range(group.rows))),
+        unfinished=sum(group.unfinished for group in groups),
+        fed_at=row["fed_at"],
+        synced_at=row["synced_at"],
         keep=keep,
         listed=0 if keep is None else ledger.listed(lines),
     )
 
 
-async def _missing(connection: AsyncConnection, scope: Scope) -> tuple[datetime, ...]:
-    found = await connection.execute(
-        select(campaigns.c.created_at)
-        .where(absence.live(scope), campaigns.c.missing_since.is_not(None), campaigns.c.created_at.is_not(None))
-        .order_by(campaigns.c.created_at)
-    )
-    return tuple(row[0] for row in found)
+@lru_cache(maxsize=8)
+def _groups(dialect: Dialect) -> Executable:
+    """Live rows by UTC day of creation, null where the source gave no usable date; missing ones by their instant. One
+    pass over the rows answers all that is asked of them."""
+    row = campaigns.c
+    day = utc_day(row.created_at, dialect).label("day")
+    missed = case((row.missing_since.is_not(None), row.created_at)).label("missed")
+    unfinished = func.count().filter(row.status.in_(UNFINISHED_STATUSES)).label("unfinished")
+    return select(day, missed, func.count().label("rows"), unfinished).where(absence.LIVE).group_by(day, missed)
 
 
-async def _unfinished(connection: AsyncConnection, scope: Scope) -> int:
-    unfinished = and_(absence.live(scope), campaigns.c.status.in_(UNFINISHED_STATUSES))
-    return await connection.scalar(select(func.count()).select_from(campaigns).where(unfinished)) or 0
-
-
-def _density(connection: AsyncConnection, scope: Scope) -> Executable:
-    """Live rows per UTC day of creation; the day is null where the source gave no usable date."""
-    day = utc_day(campaigns.c.created_at, connection.dialect)
-    return select(day, func.count()).where(absence.live(scope)).group_by(day)
+def _density(groups: Iterable[Row[Any]]) -> tuple[tuple[datetime, int], ...]:
+    per_day: Counter[str] = Counter()
+    for group in groups:
+        if group.day is not None:
+            per_day[group.day] += group.rows
+    return tuple((_midnight(day), rows) for day, rows in sorted(per_day.items()))
 
 
 def _midnight(day: str) -> datetime:
     return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 
-async def _profile(connection: AsyncConnection, scope: Scope) -> Profile:
-    profile = source_profiles.c
-    mine = and_(
-        profile.account_id == scope.account_id,
-        profile.app_id == scope.app_id,
-        profile.channel == scope.channel.value,
-    )
-    row = (await connection.execute(select(source_profiles).where(mine))).mappings().first()
-    if row is None:
+_TIMES = select(ledger.FED_AT.label("fed_at"), ledger.SYNCED_AT.label("synced_at")).subquery("times")
+_BESIDES = select(_TIMES, source_profiles).select_from(_TIMES.outerjoin(source_profiles, of_scope(source_profiles)))
+"""What the ledger's times are, and the profile, where there is one."""
+
+
+def _profile(row: RowMapping) -> Profile:
+    if row["account_id"] is None:
         return Profile()
     known = {name: row[name] for name in Profile.__slots__}
     if known["filtered_date"] is not None:

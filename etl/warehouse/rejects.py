@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, false, func, insert, or_, select, true, update
+from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, FilteredDate, Reason, Rejected, Scope, State, Sweep, Unread
 from etl.warehouse.dialect import in_values
 from etl.warehouse.rows import Change, Refusal, digest63, storable, stored_text
 from etl.warehouse.schema import rejected_records as table
+from etl.warehouse.scoped import of_scope, told
 
 FIELD = "field:"
 """How the reason of a field's line begins."""
@@ -181,14 +182,12 @@ _UPDATE = (
 
 
 async def _mark_gone(connection: AsyncConnection, sweep: Sweep, met: set[int]) -> None:
-    column = table.c
-    found = await connection.execute(
-        select(column.rejected_id, column.campaign_id, _covered(sweep)).where(present(sweep.window.scope))
-    )
-    there = found.all()
+    if sweep.state is not State.PROVEN and not sweep.records and not sweep.unwanted:
+        return  # a read that neither proves nor shows anything
+    there = (await connection.execute(_THERE, told(sweep.window.scope))).mappings().all()
     if there:
         readable = {one.campaign_id for one in sweep.records if not isinstance(one, Rejected)} | sweep.unwanted
-        gone = {row[0] for row in there if row[2] or row[1] in readable}
+        gone = {row["rejected_id"] for row in there if row["campaign_id"] in readable or _is_covered(row, sweep)}
         await mark_gone(connection, gone - met, sweep.finished_at)
 
 
@@ -201,7 +200,7 @@ async def mark_gone(connection: AsyncConnection, rejected_ids: Iterable[int], at
 
 async def texts(connection: AsyncConnection, scope: Scope) -> list[int]:
     """Every line of a scope, those of fields and gone ones too, in id order."""
-    return sorted(await connection.scalars(select(table.c.rejected_id).where(*_of(scope))))
+    return sorted(await connection.scalars(select(table.c.rejected_id).where(of_scope(table)), told(scope)))
 
 
 async def reword(connection: AsyncConnection, raws: Mapping[int, str]) -> None:
@@ -216,46 +215,43 @@ _REWORD = update(table).where(table.c.rejected_id == bindparam("key")).values(ra
 async def mark_fields_gone(connection: AsyncConnection, scope: Scope, still: Iterable[str], at: datetime) -> None:
     """Of a scope's bad fields, only `still` are bad."""
     waiting = select(table.c.rejected_id).where(
-        *_of(scope), table.c.gone_at.is_(None), table.c.reason.like(FIELD + "%")
+        of_scope(table), table.c.gone_at.is_(None), table.c.reason.like(FIELD + "%")
     )
     kept = {digest63(scope.account_id, scope.app_id, scope.channel.value, "field", one) for one in still}
-    await mark_gone(connection, set(await connection.scalars(waiting)) - kept, at)
+    await mark_gone(connection, set(await connection.scalars(waiting, told(scope))) - kept, at)
 
 
-def _covered(sweep: Sweep) -> ColumnElement[bool]:
+def _is_covered(line: RowMapping, sweep: Sweep) -> bool:
     """Whether this read proves that a record did not come again: by its own date, else by the whole window that it came
     in last."""
     if sweep.state is not State.PROVEN:
-        return false()
+        return False
     if sweep.window.reason is Reason.UNDATED:
-        return true()
+        return True
     if sweep.profile.filtered_date in (FilteredDate.UPDATED, FilteredDate.NEITHER):
-        return false()
-    created, start, end = table.c.record_created_at, sweep.window.start, sweep.window.end
-    dated = and_(created >= start, created < end)
-    return or_(dated, and_(created.is_(None), table.c.window_start >= start, table.c.window_end <= end))
+        return False
+    start, end = sweep.window.start, sweep.window.end
+    created_at, first, last = line["record_created_at"], line["window_start"], line["window_end"]
+    if created_at is not None:
+        return bool(start <= created_at < end)
+    return last is not None and bool(start <= first and last <= end)
 
 
-def present(scope: Scope | None = None) -> ColumnElement[bool]:
-    """Wholly rejected records that are not known to be gone; of one scope, or of all."""
-    there = and_(table.c.gone_at.is_(None), table.c.reason.not_like(FIELD + "%"))
-    if scope is None:
-        return there
-    return and_(*_of(scope), there)
+PRESENT = and_(table.c.gone_at.is_(None), table.c.reason.not_like(FIELD + "%"))
+"""Wholly rejected records that are not known to be gone."""
 
+PRESENT_IN_SCOPE = and_(of_scope(table), PRESENT)
+"""The same, of one scope."""
 
-def _of(scope: Scope) -> tuple[ColumnElement[bool], ...]:
-    return (
-        table.c.account_id == scope.account_id,
-        table.c.app_id == scope.app_id,
-        table.c.channel == scope.channel.value,
-    )
+_THERE = select(
+    table.c.rejected_id, table.c.campaign_id, table.c.record_created_at, table.c.window_start, table.c.window_end
+).where(PRESENT_IN_SCOPE)
+_WAITING = select(func.count()).select_from(table).where(PRESENT_IN_SCOPE, table.c.acknowledged_at.is_(None))
 
 
 async def waiting(connection: AsyncConnection, scope: Scope) -> int:
     """How many wholly rejected records of a scope are neither gone nor acknowledged."""
-    count = select(func.count()).select_from(table).where(present(scope), table.c.acknowledged_at.is_(None))
-    return int(await connection.scalar(count) or 0)
+    return int(await connection.scalar(_WAITING, told(scope)) or 0)
 
 
 async def acknowledge(connection: AsyncConnection, rejected_ids: Sequence[int], at: datetime) -> int:

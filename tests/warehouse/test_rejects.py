@@ -23,7 +23,6 @@ async def test_a_record_is_held_once_however_often_it_comes(night: MakeNight, wa
     assert (line.occurrences, line.run_id, line.raw) == (3, tonight.run_id, "NUL \\u0000 here")
     assert line.first_seen_at < line.last_seen_at
     assert await warehouse.rejects_waiting(SMS) == 1
-    assert (await warehouse.scope_state(SMS)).rejects_waiting == 1
     assert (await warehouse.freshness())[0].rejects_waiting == 1
 
 
