@@ -25,7 +25,7 @@ from rich.text import Text
 COLUMNS = 80
 LINES = 200
 """More than anything prints: nothing scrolls away."""
-WIDTH, GAP = 1120, 20
+WIDTH, GAP = 1120, 8
 """Pixels: of the page, and of its ground left below a part of it."""
 
 CHARTS = ("section:has(#messages)", "section:has(#statuses)")
