@@ -42,10 +42,6 @@ from etl.warehouse.address import Address
 WRITES = "kore_etl_writes"
 """Execution option of a connection whose transaction will write."""
 
-_PRAGMAS = (
-    "PRAGMA synchronous = NORMAL",  # with a write-ahead log a power cut may undo the last windows, never tear one
-)
-
 WAL_TRIES = 20
 CONNECTIONS = 6
 """At most open at once: each costs a PostgreSQL server a process and its caches, and SQLite a cache of pages."""
@@ -66,17 +62,18 @@ def open_engine(address: Address) -> AsyncEngine:
         hide_parameters=True,
     )
     if address.file is not None:
-        event.listen(engine.sync_engine, "connect", _leave_transactions_to_us)
+        event.listen(engine.sync_engine, "connect", _set_up)
         event.listen(engine.sync_engine, "begin", _begin)
     else:  # never the role's search path: a table of the same name could stand before ours
         engine = engine.execution_options(schema_translate_map={None: address.schema})
     return engine
 
 
-def _leave_transactions_to_us(connection: Any, _record: Any) -> None:
+def _set_up(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin late, after the first read: then a write fails at once
-    for pragma in _PRAGMAS:
-        connection.execute(pragma).close()
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last windows of the log, never tear one
+    cursor.close()
 
 
 def _begin(connection: Connection) -> None:
