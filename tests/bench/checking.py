@@ -76,15 +76,22 @@ SHOWN = 100
 class Expected:
     """The rows of these accounts as the source has them now."""
 
-    def __init__(self, source: SourceProcess, names: Sequence[tuple[str, str]]) -> None:
+    def __init__(
+        self, source: SourceProcess, names: Sequence[tuple[str, str]], places: Sequence[int] | None = None
+    ) -> None:
+        """All rows of each account, or those at these places."""
         self._rows: dict[str, Row] = {}
         self._links: set[tuple[str, str]] = set()
         for account_id, app_id in names:
-            for record in source.records(account_id):
+            for record in source.records(account_id, places):
                 own = (account_id, app_id, "sms", record["schedule"], record)
                 row = (*(take(record) for take in FIELDS.values()), *own)
                 self._rows[record["id"]] = _spelt((*FIELDS, *OURS), row)
                 self._links.update((record["id"], name) for name in record["contactLists"])
+
+    @property
+    def campaign_ids(self) -> Sequence[str]:
+        return list(self._rows)
 
     def wrong(self, shape: Shape, warehouses: Warehouses, address: str, where: str = "") -> str | None:
         """What differs first; None where every row and link is there, once, and nothing else. `where` is a condition

@@ -72,12 +72,13 @@ def us(kore_etl: Path, *, full_sweep_rows: int | None = None, name: str = "us", 
     """`kore-etl sync` with everything it does by default, at this machine's pace rather than Kore.ai's."""
 
     def command(job: Job) -> list[str]:
-        return [str(kore_etl), "--config", str(_our_config(job, full_sweep_rows)), "sync"]
+        return [str(kore_etl), "--config", str(our_config(job, full_sweep_rows)), "sync"]
 
     return Program(name, command, tables=checking.LIVE, loaded_by="us", **takes)
 
 
-def _our_config(job: Job, full_sweep_rows: int | None) -> Path:
+def our_config(job: Job, full_sweep_rows: int | None = None) -> Path:
+    """Our configuration for this work; all as it comes, but for the rate limit (none) and `max_in_flight`."""
     secret = job.folder / "client.secret"
     secret.touch(mode=0o600)
     secret.write_text(SECRET)

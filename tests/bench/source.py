@@ -51,10 +51,13 @@ class Listing:
         more = b"true" if skip + limit < len(order) else b"false"
         return PAGE % (shown, skip, limit, more, -(-len(order) // limit), len(order))
 
-    def change(self, draw: random.Random, campaigns: int, now_ms: int) -> None:
-        for index in draw.sample(range(len(self.account.records)), campaigns):
-            self.account.change(index, now_ms)
+    def change(self, draw: random.Random, campaigns: int, now_ms: int, spread_ms: int) -> list[int]:
+        """Change so many of any age, some time within the last `spread_ms`; their places in the account."""
+        chosen = draw.sample(range(len(self.account.records)), campaigns)
+        for index in chosen:
+            self.account.change(index, now_ms - draw.randint(0, spread_ms))
         self._orders.clear()
+        return chosen
 
     def _order(self, asked: dict[str, Any]) -> Sequence[int]:
         wanted = {name: asked.get(name) for name in ("startDate", "endDate", "sortBy", "filters")}
@@ -86,12 +89,18 @@ class Source:
         self.listings = {account.account_id: Listing(account) for account in accounts}
         self.requests = 0
         self.latency = 0.0
+        self._ahead_seconds = 0.0
         self._changes = 0
         self.sides: dict[str, Callable[[dict[str, str]], Any]] = {
             "/bench/reset": self._reset,
             "/bench/told": self._told,
             "/bench/change": self._change,
+            "/bench/day": self._day,
         }
+
+    def now(self) -> float:
+        """The server's clock, in seconds since the epoch."""
+        return time.time() + self._ahead_seconds
 
     def campaigns(self, headers: dict[bytes, bytes], body: bytes) -> tuple[bytes, bytes]:
         """Status line and body of a page request."""
@@ -109,7 +118,10 @@ class Source:
         parts = urlsplit(target)
         query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         if parts.path == "/bench/records":
-            return b"200 OK", b"[%s]" % b",".join(self.listings[query["account"]].account.records)
+            records = self.listings[query["account"]].account.records
+            if "places" in query:
+                records = [records[int(place)] for place in query["places"].split(",")]
+            return b"200 OK", b"[%s]" % b",".join(records)
         return b"200 OK", json.dumps(self.sides[parts.path](query)).encode()
 
     def _reset(self, query: dict[str, str]) -> Any:
@@ -121,11 +133,18 @@ class Source:
         return {"requests": self.requests, "cpu_seconds": time.process_time()}
 
     def _change(self, query: dict[str, str]) -> Any:
-        """Change so many campaigns of each account; others every time."""
+        """Change so many campaigns of each account; others every time. Their places, by account."""
         self._changes += 1
-        for listing in self.listings.values():
-            draw = random.Random(f"{listing.account.account_id} {self._changes}")
-            listing.change(draw, int(query["campaigns"]), int(time.time() * 1000))
+        campaigns, spread_ms, now_ms = int(query["campaigns"]), int(query["spread_ms"]), int(self.now() * 1000)
+        changed = {}
+        for account_id, listing in self.listings.items():
+            draw = random.Random(f"{account_id} {self._changes}")
+            changed[account_id] = listing.change(draw, campaigns, now_ms, spread_ms)
+        return changed
+
+    def _day(self, query: dict[str, str]) -> Any:
+        """So many days from now, for the clock that answers and changes are dated by."""
+        self._ahead_seconds = float(query["ahead"]) * DAY_MS / 1000
         return {}
 
 
@@ -164,7 +183,7 @@ class Connection(asyncio.Protocol):
             self._send(status, answer)
 
     def _send(self, status: bytes, body: bytes) -> None:
-        head = ANSWER % (status, formatdate(usegmt=True).encode(), len(body))
+        head = ANSWER % (status, formatdate(self._source.now(), usegmt=True).encode(), len(body))
         self._transport.write(head + body)
 
 

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -44,16 +44,25 @@ class SourceProcess:
         """Page requests since the last reset."""
         return int(json.loads(self._get("told"))["requests"])
 
-    def change(self, campaigns: int) -> None:
-        """Change so many campaigns of each account, now."""
-        self._get(f"change?campaigns={campaigns}")
+    def change(self, campaigns: int, *, hours: float = 0) -> dict[str, list[int]]:
+        """Change so many campaigns of each account, now or some time within the last hours. Their places, by account:
+        numbers in the order in which they were created."""
+        changed: dict[str, list[int]] = json.loads(
+            self._get(f"change?campaigns={campaigns}&spread_ms={round(hours * 3_600_000)}")
+        )
+        return changed
 
-    def records(self, account_id: str) -> Any:
-        """Every record of an account as it is now."""
-        return json.loads(self._get(f"records?account={account_id}"))
+    def day(self, ahead: int) -> None:
+        """Let it be so many days from now, on the source's own clock."""
+        self._get(f"day?ahead={ahead}")
+
+    def records(self, account_id: str, places: Sequence[int] | None = None) -> Any:
+        """Every record of an account as it is now, or those at these places."""
+        part = "" if places is None else f"&places={','.join(map(str, places))}"
+        return json.loads(self._get(f"records?account={account_id}{part}"))
 
     def _get(self, what: str) -> bytes:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=600)
         with contextlib.closing(connection):
             connection.request("GET", f"/bench/{what}")
             return connection.getresponse().read()
