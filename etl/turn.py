@@ -331,6 +331,7 @@ class Account(Generic[L]):
             if tally.profile != tally.stored_profile:
                 await self._warehouse.save_profile(lease, scope, tally.profile)
             tally.rejects_waiting = await self._warehouse.rejects_waiting(scope)
+            tally.shown = None  # a key for every campaign that was read: no other account is to wait for that memory
 
     def _stop(self, end: AccountEnd, message: str, app_ids: Collection[str] | None = None) -> None:
         """End the turn of these apps, of all unless they are named."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from etl.warehouse import dialect, failures
 from etl.warehouse.address import Address
 
-WRITERS = 2
-"""Transactions that write to PostgreSQL at once: each holds a window read whole, and more would only take turns."""
+WINDOWS = 2
+"""Windows stored in PostgreSQL at once: each is held whole, and more would only take turns. What is short, such as a
+lease's renewal, does not queue behind them."""
 
 CHUNK = 5_000
 """Rows in one round to the database: bounds memory, not parameters (each row is sent by itself)."""
@@ -39,7 +40,8 @@ class Database:
         self._writing = self._engine.execution_options(**{dialect.WRITES: True})
         self._foreign = dialect.foreign_errors(address)
         # SQLite has one writer at a time and its own waiting is unfair: our tasks queue here, in order
-        self._turn = asyncio.Semaphore(WRITERS if address.file is None else 1)
+        self._turn: AbstractAsyncContextManager[object] = nullcontext() if address.file is None else asyncio.Lock()
+        self._window_turn = asyncio.Semaphore(WINDOWS) if address.file is None else self._turn
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
@@ -49,10 +51,11 @@ class Database:
                 yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that may write: committed when the body ends, rolled back when it raises."""
+    async def write(self, *, window: bool = False) -> AsyncIterator[AsyncConnection]:
+        """A transaction that may write: committed when the body ends, rolled back when it raises. `window`: it stores
+        one."""
         with failures.translated(self._foreign, self.address.shown):
-            async with self._turn, self._writing.begin() as connection:
+            async with self._window_turn if window else self._turn, self._writing.begin() as connection:
                 yield connection
 
     def exists(self) -> bool:

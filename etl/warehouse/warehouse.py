@@ -220,7 +220,7 @@ class Warehouse:
     async def _store_once(
         self, lease: Lease, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool, keep: str | None
     ) -> Loaded:
-        async with self._database.write() as connection:
+        async with self._database.write(window=True) as connection:
             await self._fence(connection, lease, sweep.window.scope)
             stored = await loader.load(
                 connection,
