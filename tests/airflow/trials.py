@@ -158,7 +158,7 @@ def failing(steps: Steps, airflow: Airflow, there: Any, configured: dict[str, st
 
 def stopped(steps: Steps, airflow: Airflow, there: Any, configured: dict[str, str]) -> None:
     """A task that takes too long is ended by Airflow: the command stops cleanly and writes its verdict."""
-    there.sandbox.faults = parse_faults("slow:5")
+    there.sandbox.faults = parse_faults("slow:15")
     asked = json.dumps({"accounts": [there.sandbox.catalogue.accounts[0].account_id]})
     run = airflow.tested("trial_hurried", "--conf", asked, **configured)
     there.sandbox.faults = parse_faults("")
