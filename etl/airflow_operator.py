@@ -18,6 +18,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException, Airfl
 
 from etl import airflow_call as call
 
+STOP_SECONDS = 15.0
+"""The command ends within ten seconds of SIGTERM; what has not by then is killed."""
+
 PROVEN = "kore_etl_proven_accounts"
 """The alias under which the accounts' assets are made: which accounts there are is known only when a task runs."""
 
@@ -55,11 +58,27 @@ class KoreEtlOperator(BaseOperator):
             said: list[str] = []
             reader = threading.Thread(target=_collect, args=(process.stdout, said), daemon=True)
             reader.start()
-            for line in process.stderr or ():
-                self.log.info("%s", call.masked(line.rstrip(), secrets))
+            try:
+                self._relay(process, secrets)
+            except BaseException:  # Airflow's time limit: the command is not to go on by itself
+                self._end(process, secrets)
+                raise
             reader.join()
         self._process = None
         return process.returncode, call.document("".join(said))
+
+    def _relay(self, process: subprocess.Popen[str], secrets: Sequence[str]) -> None:
+        for line in process.stderr or ():
+            self.log.info("%s", call.masked(line.rstrip(), secrets))
+
+    def _end(self, process: subprocess.Popen[str], secrets: Sequence[str]) -> None:
+        """Ask the command to end, and hear it out: within ten seconds it has, else it is ended."""
+        process.terminate()
+        late = threading.Timer(STOP_SECONDS, process.kill)
+        late.start()
+        self._relay(process, secrets)
+        process.wait()
+        late.cancel()
 
     def on_kill(self) -> None:
         """Airflow ends the task: the command gets SIGTERM, and ends cleanly within ten seconds."""
