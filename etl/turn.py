@@ -218,6 +218,8 @@ class Account(Generic[L]):
             if work.storing is not None:  # when stopped, the window in hand is finished: it is worth keeping
                 await asyncio.wait((work.storing,), timeout=FINISH_SECONDS)
                 await _given_up((work.storing,))
+            for read in work.dropped():  # the other accounts go on, and want the room
+                self._job.sources[read.window.scope].done(read.window)
 
     async def _go_on(self, lease: L, work: _Work) -> None:
         """Until something is read or stored. A function of its own: what it looks at must not outlive it, for it holds
@@ -368,6 +370,11 @@ class _Work:
     @property
     def is_left(self) -> bool:
         return bool(self.reads or self.ready or self.storing)
+
+    def dropped(self) -> list[Sweep | FailedRead]:
+        """What was read and will not be stored, once nothing is under way any more."""
+        ended = [task for task in self.reads if not task.cancelled() and task.exception() is None]
+        return [*self.ready, *(read for task in ended if isinstance(read := task.result(), Sweep))]
 
 
 @dataclass(slots=True)
