@@ -641,3 +641,16 @@ class SlowSource(FakeSource):
     async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
         await asyncio.sleep(0.05)
         return await super().read(window, profile)
+
+
+async def test_an_account_that_ends_early_gives_back_the_room_of_all_that_it_read() -> None:
+    """Two listings are read abreast; the first window's store loses the lease, and the other is read and not stored.
+
+    The other accounts go on, and would wait for its room for ever.
+    """
+    warehouse, sms, voice = FakeWarehouse(), FakeSource(), FakeSource()
+    warehouse.store_error = LeaseLost("Another run took over.")
+    outcome = await run(warehouse, (SMS, sms), (VOICE, voice), (OTHER, FakeSource()))
+    assert outcome.exit_code
+    assert voice.asked, "nothing was read abreast: the test shows nothing"
+    assert sorted(sms.dropped + voice.dropped, key=str) == sorted(sms.asked + voice.asked, key=str)
