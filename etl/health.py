@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from typing import Protocol
 
 from etl.figures import ScopeLine
 
@@ -24,6 +25,29 @@ class Health(StrEnum):
     STALE = "stale"
     REJECTED = "records rejected"
     GOOD = "fresh and complete"
+
+    @property
+    def rank(self) -> int:
+        """0 is the gravest."""
+        return list(Health).index(self)
+
+    @property
+    def needs_somebody(self) -> bool:
+        """Whether it is worth a look."""
+        return self is not Health.GOOD
+
+
+class Told(Protocol):
+    """What of a scope has to be known for it, however it is looked at; see `ScopeFreshness`."""
+
+    @property
+    def proven_until(self) -> datetime | None: ...
+    @property
+    def newest_proven_end(self) -> datetime | None: ...
+    @property
+    def unproven_windows(self) -> int: ...
+    @property
+    def rejects_waiting(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +69,22 @@ class Verdict:
         return self.worst in (Health.GOOD, Health.REJECTED)
 
 
-def health(line: ScopeLine, now: datetime) -> Health:
-    """What ails a scope, if anything."""
+def health(line: Told, age: timedelta | None) -> Health:
+    """What ails a scope, if anything; `age` is that of its `proven_until`."""
     if line.newest_proven_end is None and not line.unproven_windows:
         return Health.NEVER
-    if line.proven_until is None or line.unproven_windows or line.proven_until < (line.newest_proven_end or now):
+    if line.proven_until is None or line.unproven_windows or line.proven_until != line.newest_proven_end:
         return Health.UNPROVEN
-    if now - line.proven_until > STALE_AFTER:
+    if age is not None and age > STALE_AFTER:
         return Health.STALE
     return Health.REJECTED if line.rejects_waiting else Health.GOOD
 
 
 def worst_first(lines: Sequence[ScopeLine], now: datetime) -> list[tuple[ScopeLine, Health]]:
     """Each scope with what ails it; the gravest first, among equals the longest unproven."""
-    judged = [(line, health(line, now)) for line in lines]
-    gravest = list(Health)
+    judged = [(line, health(line, None if line.proven_until is None else now - line.proven_until)) for line in lines]
     beginning = datetime.min.replace(tzinfo=UTC)
-    return sorted(judged, key=lambda one: (gravest.index(one[1]), one[0].proven_until or beginning, one[0].scope))
+    return sorted(judged, key=lambda one: (one[1].rank, one[0].proven_until or beginning, one[0].scope))
 
 
 def verdict(lines: Sequence[ScopeLine], now: datetime) -> Verdict:

@@ -5,37 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from enum import IntEnum
+from datetime import datetime, timedelta
 
 from etl.cli.output import BAD, GOOD, ODD, Mark, ago, here, many, number, zone
-from etl.health import STALE_AFTER
+from etl.health import STALE_AFTER, Health, health
 from etl.model import Scope, Verdict
 from etl.warehouse.reading import RunLine, ScopeFreshness
 from etl.warehouse.recent import Changes
 
-
-class State(IntEnum):
-    """How a listing's copy stands, worst first."""
-
-    NEVER = 0
-    UNPROVEN = 1
-    STALE = 2
-    REJECTED = 3
-    GOOD = 4
-
-    @property
-    def needs_somebody(self) -> bool:
-        """Whether it is worth a look."""
-        return self is not State.GOOD
-
-
 WORDS = {
-    State.NEVER: "never read",
-    State.UNPROVEN: "not proven",
-    State.STALE: "stale",
-    State.REJECTED: "rejected",
-    State.GOOD: "",
+    Health.NEVER: "never read",
+    Health.UNPROVEN: "not proven",
+    Health.STALE: "stale",
+    Health.REJECTED: "rejected",
+    Health.GOOD: "",
 }
 
 
@@ -52,20 +35,14 @@ class Listing:
         return self.fresh.scope
 
     @property
-    def state(self) -> State:
-        fresh = self.fresh
-        if fresh.last_run_id is None:
-            return State.NEVER
-        if fresh.unproven_windows or fresh.proven_until is None:
-            return State.UNPROVEN
-        if fresh.age_seconds is not None and fresh.age_seconds > STALE_AFTER.total_seconds():
-            return State.STALE
-        return State.REJECTED if fresh.rejects_waiting else State.GOOD
+    def state(self) -> Health:
+        age = self.fresh.age_seconds
+        return health(self.fresh, None if age is None else timedelta(seconds=age))
 
 
 def worst_first(listings: Sequence[Listing]) -> list[Listing]:
     """By state, then by age; else as configured."""
-    return sorted(listings, key=lambda one: (one.state, -(one.fresh.age_seconds or 0.0)))
+    return sorted(listings, key=lambda one: (one.state.rank, -(one.fresh.age_seconds or 0.0)))
 
 
 TROUBLED = (Verdict.INCOMPLETE, Verdict.REFUSED, Verdict.UNREADABLE, Verdict.FAILED)
@@ -77,17 +54,17 @@ def verdict(listings: Sequence[Listing], runs: Sequence[RunLine] = ()) -> tuple[
         return ODD, "Nothing is configured and nothing was ever read."
     counts = Counter(one.state for one in listings)
     total = many(len(listings), "listing")
-    if counts[State.GOOD] + counts[State.REJECTED] == len(listings):
+    if counts[Health.GOOD] + counts[Health.REJECTED] == len(listings):
         until = min(one.fresh.proven_until for one in listings if one.fresh.proven_until is not None)
         said = f"Fresh and complete: every campaign created before {here(until)} {zone()} is here and proven ({total})"
-        if counts[State.REJECTED]:
+        if counts[Health.REJECTED]:
             return ODD, f"{said}, but for records that could not be stored."
         if runs and runs[0].verdict in TROUBLED:
             return ODD, f"{said}, but the last run was {runs[0].verdict.value}."
         return GOOD, f"{said}."
     told = [
         f"{number(counts[state])} {WORDS[state]}"
-        for state in (State.NEVER, State.UNPROVEN, State.STALE)
+        for state in (Health.NEVER, Health.UNPROVEN, Health.STALE)
         if counts[state]
     ]
     return BAD, f"Not fresh and complete: {', '.join(told)}, of {total}."
@@ -137,11 +114,11 @@ def to_do(listings: Sequence[Listing], runs: Sequence[RunLine], now: datetime) -
     quiet_for = now - runs[0].started_at if runs else None
     if quiet_for is not None and quiet_for > STALE_AFTER:
         yield f"No run for {ago(quiet_for)}: is the schedule still there? `kore-etl sync` catches up by itself."
-    elif State.STALE in states:
+    elif Health.STALE in states:
         yield "Runs go on, yet listings stay behind: `kore-etl runs show latest` says why, `kore-etl check` tests them."
-    if State.UNPROVEN in states:
+    if Health.UNPROVEN in states:
         yield "The next `kore-etl sync` reads again what is not proven; `kore-etl gaps` lists it."
-    if State.NEVER in states:
+    if Health.NEVER in states:
         yield "`kore-etl sync` reads what was never read; `kore-etl check` tests first whether it can."
     if any(one.fresh.rejects_waiting for one in listings):
         yield "`kore-etl rejects` shows which records could not be stored, and why."

@@ -8,8 +8,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from etl.cli import morning
-from etl.cli.morning import Listing, State
+from etl.cli.morning import Listing
 from etl.cli.output import BAD, GOOD, ODD
+from etl.health import Health
 from etl.model import Channel, Scope, Verdict
 from etl.warehouse.reading import RunLine, ScopeFreshness
 from etl.warehouse.recent import Changes
@@ -23,7 +24,7 @@ def listing(hours: float = 6.0, account: str = "a1", missing: int = 0, **values:
     fresh = ScopeFreshness(
         scope=Scope(account, "st-1", Channel.SMS),
         proven_until=NOW - timedelta(hours=hours),
-        newest_proven_end=None,
+        newest_proven_end=NOW - timedelta(hours=hours),
         last_proven_at=None,
         last_run_id="r1",
         last_run_verdict=Verdict.COMPLETE,
@@ -45,17 +46,18 @@ def run(hours: float, verdict: Verdict = Verdict.COMPLETE) -> RunLine:
 @pytest.mark.parametrize(
     ("one", "state"),
     [
-        (listing(), State.GOOD),
-        (listing(25), State.GOOD),
-        (listing(27), State.STALE),
-        (listing(27, rejects_waiting=1), State.STALE),
-        (listing(rejects_waiting=1), State.REJECTED),
-        (listing(unproven_windows=1), State.UNPROVEN),
-        (listing(proven_until=None, age_seconds=None), State.UNPROVEN),
-        (listing(proven_until=None, age_seconds=None, last_run_id=None), State.NEVER),
+        (listing(), Health.GOOD),
+        (listing(25), Health.GOOD),
+        (listing(27), Health.STALE),
+        (listing(27, rejects_waiting=1), Health.STALE),
+        (listing(rejects_waiting=1), Health.REJECTED),
+        (listing(unproven_windows=1), Health.UNPROVEN),
+        (listing(proven_until=None, age_seconds=None), Health.UNPROVEN),
+        (listing(newest_proven_end=NOW - timedelta(minutes=5)), Health.UNPROVEN),  # a gap before it
+        (listing(proven_until=None, newest_proven_end=None, age_seconds=None, last_run_id=None), Health.NEVER),
     ],
 )
-def test_a_listing_has_the_worst_of_its_states(one: Listing, state: State) -> None:
+def test_a_listing_has_the_worst_of_its_states(one: Listing, state: Health) -> None:
     """Never read, not proven, stale, rejected, good: in this order."""
     assert one.state is state
 
