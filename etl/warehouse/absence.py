@@ -16,8 +16,7 @@ from sqlalchemy import Dialect, Executable, and_, bindparam, func, or_, select, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import FilteredDate, Reason, Scope, Settled, State, Stock, Sweep
-from etl.warehouse import rejects, rows
-from etl.warehouse.database import in_chunks
+from etl.warehouse import bulk, rejects, rows
 from etl.warehouse.dialect import as_parameter, in_values, not_in_values
 from etl.warehouse.schema import campaigns, rejected_records
 from etl.warehouse.scoped import of_scope, told
@@ -142,7 +141,7 @@ async def _delete(connection: AsyncConnection, changed_at: Mapping[str, datetime
     """A deletion is a change: it ends the version, at a time after the last one."""
     dates = {key: rows.later(now, changed) for key, changed in sorted(changed_at.items())}
     deleted = [{"key": key, "at": at, "changed": at, "by_run": run_id} for key, at in dates.items()]
-    await in_chunks(connection, _DELETE, deleted)
+    await bulk.each(connection, _DELETE, deleted)
 
 
 _DELETE = (

@@ -71,6 +71,12 @@ async def update(connection: AsyncConnection, table: Table, key: str, rows: Sequ
             await _executemany(connection, _update_one(table, key, columns), table, named, chunk)
 
 
+async def each(connection: AsyncConnection, statement: Executable, values: Sequence[Row]) -> None:
+    """Execute `statement` for each of `values`, as SQLAlchemy does it: for what is rare."""
+    for start in range(0, len(values), CHUNK):
+        await connection.execute(statement, values[start : start + CHUNK])
+
+
 def _tuples(rows: Sequence[Row]) -> Tuples:
     return [tuple(row.values()) for row in rows]
 

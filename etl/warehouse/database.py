@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.warehouse import dialect, failures
@@ -17,15 +15,6 @@ from etl.warehouse.address import Address
 WINDOWS = 2
 """Windows stored in PostgreSQL at once: each is held whole, and more would only take turns. What is short, such as a
 lease's renewal, does not queue behind them."""
-
-CHUNK = 5_000
-"""Rows in one round to the database: bounds memory, not parameters (each row is sent by itself)."""
-
-
-async def in_chunks(connection: AsyncConnection, statement: Executable, values: Sequence[Mapping[str, Any]]) -> None:
-    """Execute `statement` for each of `values`."""
-    for start in range(0, len(values), CHUNK):
-        await connection.execute(statement, values[start : start + CHUNK])
 
 
 class Database:

@@ -15,7 +15,6 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.warehouse import bulk
-from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values
 from etl.warehouse.links import Ended, Links
 from etl.warehouse.rows import Change, Moment, Row
@@ -166,7 +165,7 @@ async def write(connection: AsyncConnection, moment: Moment, changes: Sequence[C
     earlier = await _earlier(connection, [one.campaign_id for one in changes if _is_vague(one) or _corrected(one)])
     await bulk.insert(connection, campaign_history, versions(changes, run_id))
     await bulk.insert(connection, campaign_counter_history, readings(changes, earlier, run_id))
-    await in_chunks(connection, _CORRECT, corrections(changes, earlier))
+    await bulk.each(connection, _CORRECT, corrections(changes, earlier))
     await bulk.insert(connection, campaign_contact_list_history, [_link(one, account_id) for one in links.ended])
 
 

@@ -15,7 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import Campaign, Decode, Loaded, Record, Rejected, Sweep, Unread
 from etl.warehouse import bulk, history, links, rejects, rows
-from etl.warehouse.database import in_chunks
 from etl.warehouse.dialect import in_values, pairs, told_pairs
 from etl.warehouse.links import Link, Links
 from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted, Withhold
@@ -193,8 +192,8 @@ async def _write_links(connection: AsyncConnection, of_links: Links, moment: Mom
         for key, name in sorted(of_links.lists.items())
     ]
     await bulk.insert_missing(connection, contact_lists, lists)
-    await in_chunks(connection, _UNLINK, [_this(one.link) for one in of_links.removed])
-    await in_chunks(connection, _RESTART, [_this(one.link) | {"again_at": one.again_at} for one in of_links.restarted])
+    await bulk.each(connection, _UNLINK, [_this(one.link) for one in of_links.removed])
+    await bulk.each(connection, _RESTART, [_this(one.link) | {"again_at": one.again_at} for one in of_links.restarted])
     await bulk.insert_tuples(connection, campaign_contact_lists, Link._fields, of_links.added)
 
 
