@@ -6,7 +6,7 @@ All datetimes are timezone-aware UTC. Windows are half-open `[start, end)`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -213,6 +213,9 @@ Record = Campaign | Unread | Rejected
 
 Decode = Callable[[bytes, Scope], Campaign | Rejected]
 """A record's JSON -> what it says; never raises."""
+
+ReadPage = Callable[[bytes, Sequence[bytes], Scope], tuple[Record, ...]]
+"""A page's list, and its elements as slices of it, both JSON -> what the records say, in their order; never raises."""
 
 
 @dataclass(frozen=True, slots=True)
