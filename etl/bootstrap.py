@@ -60,7 +60,7 @@ def warehouse(settings: Settings) -> Warehouse:
         schema=place.schema_name,
         password=place.password(),
         clock=utc_now,
-        decode=decode(settings),
+        read_on=transform.read_on,
         withhold=None if place.store_message_text else withheld.stored,
     )
 

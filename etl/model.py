@@ -214,6 +214,9 @@ Record = Campaign | Unread | Rejected
 Decode = Callable[[bytes, Scope], Campaign | Rejected]
 """A record's JSON -> what it says; never raises."""
 
+ReadOn = Callable[[Unread, Scope], Campaign | Rejected]
+"""A record of which no more was read than proofs need -> all that it says; never raises."""
+
 ReadPage = Callable[[bytes, Sequence[bytes], Scope], tuple[Record, ...]]
 """A page's list, and its elements as slices of it, both JSON -> what the records say, in their order; never raises."""
 

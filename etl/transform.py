@@ -69,12 +69,21 @@ def each(decode: Callable[[bytes, Scope], Record]) -> ReadPage:
 def glance(page: bytes, raws: Sequence[bytes], scope: Scope) -> tuple[Record, ...]:
     """The records of a page: as `decode`, but of one whose identity and dates are as documented no more is read than
     proofs need. `raws` are the elements of the list `page`, which is decoded in one go where nothing in it is odd."""
-    if (dated := _opened(page)) and len(dated) == len(raws):
+    if len(dated := _opened(page)) == len(raws):
         seen = zip(dated, raws, strict=True)
         return tuple(_glanced(*opening, raw, scope) or decode(raw, scope) for opening, raw in seen)
     if len(raws) == 1:
         return (decode(raws[0], scope),)
     return tuple(record for raw in raws for record in glance(b"[%b]" % raw, (raw,), scope))
+
+
+def read_on(seen: Unread, scope: Scope) -> Campaign | Rejected:
+    """As `decode`, of a record that was glanced at."""
+    try:
+        record = _shape(seen.raw)
+        return _campaign(record, seen) if record.priority in _PRIORITIES else _tolerant(seen.raw, scope)
+    except _ODD:
+        return _tolerant(seen.raw, scope)
 
 
 def _is_utf8(raw: bytes) -> bool:
@@ -144,6 +153,7 @@ class _Opening(msgspec.Struct, gc=False, rename="camel"):
 _shape = msgspec.json.Decoder(_Shape).decode
 _openings = msgspec.json.Decoder(list[_Opening]).decode
 _schedule = msgspec.json.Decoder(_Schedule | None).decode
+_ODD = (msgspec.MsgspecError, ValueError, FieldError, RecursionError)
 _PRIORITIES = {None: None} | {str(number): number for number in range(1, 6)}
 
 
@@ -153,11 +163,11 @@ def _plain(raw: bytes, scope: Scope) -> Campaign | None:
         return None
     try:
         record = _shape(raw)
-        campaign_id = record.other_id if record.id is None else record.id
-        if campaign_id is None or not is_usable_id(campaign_id) or _contradicts(record, campaign_id, scope):
+        if (campaign_id := _identified(record, scope)) is None or record.priority not in _PRIORITIES:
             return None
-        return _campaign(record, campaign_id, raw) if record.priority in _PRIORITIES else None
-    except (msgspec.MsgspecError, ValueError, FieldError, RecursionError):
+        dates = as_instants((record.created_at, record.updated_at))
+        return _campaign(record, Unread(campaign_id, raw, digest(raw), record.status, *dates))
+    except _ODD:
         return None
 
 
@@ -169,7 +179,7 @@ def _opened(page: bytes) -> list[tuple[_Opening, datetime | None, datetime | Non
         openings = _openings(page)
         created = as_instants([one.created_at for one in openings])
         updated = as_instants([one.updated_at for one in openings])
-    except (msgspec.MsgspecError, FieldError, RecursionError):
+    except _ODD:
         return []
     return list(zip(openings, created, updated, strict=True))
 
@@ -177,53 +187,55 @@ def _opened(page: bytes) -> list[tuple[_Opening, datetime | None, datetime | Non
 def _glanced(
     record: _Opening, created_at: datetime | None, updated_at: datetime | None, raw: bytes, scope: Scope
 ) -> Unread | None:
-    campaign_id = record.other_id if record.id is None else record.id
-    if campaign_id is None or not is_usable_id(campaign_id) or _contradicts(record, campaign_id, scope):
+    campaign_id = _identified(record, scope)
+    if campaign_id is None:
         return None
     return Unread(campaign_id, raw, digest(raw), record.status, created_at, updated_at)
 
 
-def _contradicts(record: _Shape | _Opening, campaign_id: str, scope: Scope) -> bool:
-    return bool(
-        (record.other_id is not None and record.other_id != campaign_id)
-        or (record.account_id and record.account_id != scope.account_id)
-    )
+def _identified(record: _Shape | _Opening, scope: Scope) -> str | None:
+    """The record's id; None where it is none, or where the record names another one or another account."""
+    campaign_id = record.other_id if record.id is None else record.id
+    if campaign_id is None or not is_usable_id(campaign_id):
+        return None
+    if record.other_id is not None and record.other_id != campaign_id:
+        return None
+    return None if record.account_id and record.account_id != scope.account_id else campaign_id
 
 
-def _campaign(record: _Shape, campaign_id: str, raw: bytes) -> Campaign:
+def _campaign(record: _Shape, seen: Unread) -> Campaign:
     kind = record.campaign_execution_type
     message = record.message.message if record.message else None
     sent = record.total_messages_sent
     lists = record.contact_lists
-    dates = as_instants((record.created_at, record.updated_at, record.campaign_instance_updated_at))
-    created_at, updated_at, touched_at = dates
+    (touched_at,) = as_instants((record.campaign_instance_updated_at,))
     schedule, slice_ = None, None
     if record.schedule is not UNSET and (schedule := _schedule(record.schedule)):
         slice_ = bytes(record.schedule).decode()
-    return Campaign(
-        campaign_id=campaign_id,
-        raw=raw,
-        content_hash=digest(raw),
-        name=record.name,
-        description=record.description,
-        status=record.status,
-        priority=_PRIORITIES[record.priority],
-        format=record.format,
-        execution_type=record.execution_type if kind is None else kind,
-        dialing_mode=record.dialing_mode,
-        connection=record.connection,
-        experience_flow_id=record.experience_flow,
-        message_text=_message_text(message),
-        dnc_list_name=record.dnc_lists.name if record.dnc_lists else None,
-        campaign_instance_id=record.campaign_instance_id,
-        is_scheduled=schedule.scheduled if schedule else None,
-        is_recurring=schedule.recurring if schedule else None,
-        schedule=slice_,
-        total_messages_sent=None if sent is None else within(COUNTER, sent),
-        created_at=created_at,
-        updated_at=updated_at,
-        instance_updated_at=touched_at,
-        contact_lists=None if lists is UNSET else tuple(dict.fromkeys(lists or ())),
+    return Campaign(  # in the order of its fields: by name costs as much as decoding does
+        seen.campaign_id,
+        seen.raw,
+        seen.content_hash,
+        record.name,
+        record.description,
+        record.status,
+        _PRIORITIES[record.priority],
+        record.format,
+        record.execution_type if kind is None else kind,
+        record.dialing_mode,
+        record.connection,
+        record.experience_flow,
+        _message_text(message),
+        record.dnc_lists.name if record.dnc_lists else None,
+        record.campaign_instance_id,
+        schedule.scheduled if schedule else None,
+        schedule.recurring if schedule else None,
+        slice_,
+        None if sent is None else within(COUNTER, sent),
+        seen.created_at,
+        seen.updated_at,
+        touched_at,
+        None if lists is UNSET else tuple(dict.fromkeys(lists or ())),
     )
 
 

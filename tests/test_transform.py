@@ -809,5 +809,6 @@ def test_a_glance_tells_what_a_whole_reading_tells(record: object, escaped: bool
     if isinstance(seen, Unread):
         assert isinstance(read, Campaign)
         assert seen == Unread(**{name: getattr(read, name) for name in Unread.__struct_fields__})
+        assert transform.read_on(seen, SMS) == read
     else:
         assert seen == read

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Dialect, Executable, and_, bindparam, delete, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import Campaign, Decode, Loaded, Record, Rejected, Sweep, Unread
+from etl.model import Campaign, Loaded, ReadOn, Record, Rejected, Sweep, Unread
 from etl.warehouse import bulk, history, links, rejects, rows
 from etl.warehouse.dialect import in_values, pairs, told_pairs
 from etl.warehouse.links import Link, Links
@@ -47,14 +47,14 @@ async def load(
     app_rank: Mapping[str, int],
     *,
     rewrite: bool,
-    decode: Decode,
+    read_on: ReadOn,
     withhold: Withhold | None = None,
 ) -> Stored:
-    """Store a window's records in the caller's transaction; of those that are new or changed `decode` reads what was
+    """Store a window's records in the caller's transaction; of those that are new or changed `read_on` reads what was
     left unread. A row stored meanwhile by another writer raises RowConflict: the caller looks again."""
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
     unlike = await look(connection, _campaigns(sweep), moment)
-    sweep = replace(sweep, records=tuple(_read(sweep.records, unlike, decode, moment)))
+    sweep = replace(sweep, records=tuple(_read(sweep.records, unlike, read_on, moment)))
     read = _campaigns(sweep)
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
     looked = rows.sort(read, unlike, moment, app_rank)
@@ -79,11 +79,11 @@ def _campaigns(sweep: Sweep) -> tuple[Campaign | Unread, ...]:
 
 
 def _read(
-    records: Iterable[Record], unlike: Mapping[str, Glimpse | None], decode: Decode, moment: Moment
+    records: Iterable[Record], unlike: Mapping[str, Glimpse | None], read_on: ReadOn, moment: Moment
 ) -> Iterator[Record]:
     """The records, those that are not plainly stored as they came read whole."""
     for one in records:
-        yield decode(one.raw, moment.scope) if isinstance(one, Unread) and one.campaign_id in unlike else one
+        yield read_on(one, moment.scope) if isinstance(one, Unread) and one.campaign_id in unlike else one
 
 
 def _ids(campaigns: Iterable[Campaign | Unread]) -> set[str]:

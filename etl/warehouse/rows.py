@@ -172,7 +172,11 @@ def _encodes(text: str) -> bool:
 
 def stored_text(raw: bytes) -> str:
     """A record's text as `raw` holds it."""
-    return storable(raw.decode("utf-8", "surrogatepass"))
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return storable(raw.decode("utf-8", "surrogatepass"))
+    return text if "\x00" not in text else storable(text)
 
 
 def is_usable(campaign_id: str) -> bool:

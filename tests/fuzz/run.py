@@ -29,7 +29,7 @@ from hostile import MEGABYTE, REJECTED, STORED
 from etl import transform, withheld
 from etl.errors import SourceError
 from etl.extract import answers, attempt, wire
-from etl.model import Campaign, Channel, Page, Record, Rejected, Scope
+from etl.model import Campaign, Channel, Page, Record, Rejected, Scope, Unread
 from etl.sandbox.catalogue import build_catalogue
 from etl.sandbox.listing import dump
 
@@ -168,12 +168,8 @@ def read(page: bytes, raws: Sequence[bytes]) -> tuple[Record, ...]:
     """A page's records; a glance at the whole page must tell the same of each."""
     records = tuple(decode(raw) for raw in raws)
     for whole, seen in zip(records, transform.glance(page, raws, SCOPE), strict=True):
-        if (seen.campaign_id, seen.created_at, seen.updated_at) != (
-            whole.campaign_id,
-            whole.created_at,
-            whole.updated_at,
-        ) or isinstance(seen, Rejected) != isinstance(whole, Rejected):
-            raise AssertionError("a glance and a whole reading disagree")
+        if whole != (transform.read_on(seen, SCOPE) if isinstance(seen, Unread) else seen):
+            raise AssertionError("what a glance and reading on tell is not what the record says")
     return records
 
 
