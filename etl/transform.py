@@ -69,9 +69,13 @@ def each(decode: Callable[[bytes, Scope], Record]) -> ReadPage:
 def glance(page: bytes, raws: Sequence[bytes], scope: Scope) -> tuple[Record, ...]:
     """The records of a page: as `decode`, but of one whose identity and dates are as documented no more is read than
     proofs need. `raws` are the elements of the list `page`, which is decoded in one go where nothing in it is odd."""
-    if len(dated := _opened(page)) == len(raws):
-        seen = zip(dated, raws, strict=True)
-        return tuple(_glanced(*opening, raw, scope) or decode(raw, scope) for opening, raw in seen)
+    if len(opened := _opened(page, scope)) == len(raws):
+        return tuple(
+            [
+                decode(raw, scope) if known[0] is None else Unread(known[0], raw, digest(raw), *known[1:])
+                for raw, known in zip(raws, opened, strict=True)
+            ]
+        )
     if len(raws) == 1:
         return (decode(raws[0], scope),)
     return tuple(record for raw in raws for record in glance(b"[%b]" % raw, (raw,), scope))
@@ -171,8 +175,9 @@ def _plain(raw: bytes, scope: Scope) -> Campaign | None:
         return None
 
 
-def _opened(page: bytes) -> list[tuple[_Opening, datetime | None, datetime | None]]:
-    """The openings of a page's records with their dates, if nothing keeps the page from being read at once."""
+def _opened(page: bytes, scope: Scope) -> list[tuple[str | None, str | None, datetime | None, datetime | None]]:
+    """Id, status and dates of a page's records, if nothing keeps the page from being read at once. No id: that record
+    is to be read whole."""
     if b"\0" in page or b"\\u0000" in page or not _is_utf8(page):
         return []
     try:
@@ -181,16 +186,8 @@ def _opened(page: bytes) -> list[tuple[_Opening, datetime | None, datetime | Non
         updated = as_instants([one.updated_at for one in openings])
     except _ODD:
         return []
-    return list(zip(openings, created, updated, strict=True))
-
-
-def _glanced(
-    record: _Opening, created_at: datetime | None, updated_at: datetime | None, raw: bytes, scope: Scope
-) -> Unread | None:
-    campaign_id = _identified(record, scope)
-    if campaign_id is None:
-        return None
-    return Unread(campaign_id, raw, digest(raw), record.status, created_at, updated_at)
+    ids = [_identified(one, scope) for one in openings]
+    return list(zip(ids, [one.status for one in openings], created, updated, strict=True))
 
 
 def _identified(record: _Shape | _Opening, scope: Scope) -> str | None:

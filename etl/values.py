@@ -184,6 +184,8 @@ def is_withheld(message: str) -> bool:
 
 def is_usable_id(value: Any) -> bool:
     """Ids are opaque text: samples are masked and of several shapes, so nothing about their form is checked."""
-    if not isinstance(value, str) or not 0 < len(value) <= _LONGEST_ID:
-        return False
-    return (value.isascii() and value.isprintable()) or not _NOT_IN_IDS.search(value)
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST_ID
+        and ((value.isascii() and value.isprintable()) or not _NOT_IN_IDS.search(value))
+    )

@@ -228,8 +228,10 @@ class AccountSource:
 
         A second request, around its other date, only where the first was answered without that row.
         """
-        scope, dates = reading.window.scope, observe.telling_dates(records)
-        if reading.profile.filtered_date is not None or scope in self._asked_which_date or dates is None:
+        scope = reading.window.scope
+        if reading.profile.filtered_date is not None or scope in self._asked_which_date:
+            return
+        if (dates := observe.telling_dates(records)) is None:
             return
         self._asked_which_date.add(scope)
         try:

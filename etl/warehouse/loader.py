@@ -53,9 +53,9 @@ async def load(
     """Store a window's records in the caller's transaction; of those that are new or changed `read_on` reads what was
     left unread. A row stored meanwhile by another writer raises RowConflict: the caller looks again."""
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
-    unlike = await look(connection, _campaigns(sweep), moment)
-    sweep = _read(sweep, unlike, read_on)
-    read = _campaigns(sweep)
+    unlike = await look(connection, read := _campaigns(sweep), moment)
+    if unlike:
+        read = _campaigns(sweep := _read(sweep, unlike, read_on))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
     looked = rows.sort(read, unlike, moment, app_rank)
     changes = await _changes(connection, looked, moment)
@@ -75,13 +75,11 @@ def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bo
 
 
 def _campaigns(sweep: Sweep) -> dict[str, Campaign | Unread]:
-    return rows.once(record for record in sweep.records if not isinstance(record, Rejected))
+    return {record.campaign_id: record for record in sweep.records if not isinstance(record, Rejected)}
 
 
 def _read(sweep: Sweep, unlike: Mapping[str, Glimpse | None], read_on: ReadOn) -> Sweep:
     """The sweep, those of its records that are not plainly stored as they came read whole."""
-    if not unlike:
-        return sweep
     records = [
         read_on(one, sweep.window.scope) if type(one) is Unread and one.campaign_id in unlike else one
         for one in sweep.records
