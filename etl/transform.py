@@ -21,6 +21,7 @@ from etl.values import (
     COUNTER,
     SMALLINT,
     FieldError,
+    as_documented,
     as_flag,
     as_instant,
     as_instants,
@@ -169,8 +170,8 @@ def _plain(raw: bytes, scope: Scope) -> Campaign | None:
         record = _shape(raw)
         if (campaign_id := _identified(record, scope)) is None or record.priority not in _PRIORITIES:
             return None
-        dates = as_instants((record.created_at, record.updated_at))
-        return _campaign(record, Unread(campaign_id, raw, digest(raw), record.status, *dates))
+        created_at, updated_at = as_documented(record.created_at), as_documented(record.updated_at)
+        return _campaign(record, Unread(campaign_id, raw, digest(raw), record.status, created_at, updated_at))
     except _ODD:
         return None
 
@@ -205,7 +206,6 @@ def _campaign(record: _Shape, seen: Unread) -> Campaign:
     message = record.message.message if record.message else None
     sent = record.total_messages_sent
     lists = record.contact_lists
-    (touched_at,) = as_instants((record.campaign_instance_updated_at,))
     schedule, slice_ = None, None
     if record.schedule is not UNSET and (schedule := _schedule(record.schedule)):
         slice_ = bytes(record.schedule).decode()
@@ -231,7 +231,7 @@ def _campaign(record: _Shape, seen: Unread) -> Campaign:
         None if sent is None else within(COUNTER, sent),
         seen.created_at,
         seen.updated_at,
-        touched_at,
+        as_documented(record.campaign_instance_updated_at),
         None if lists is UNSET else tuple(dict.fromkeys(lists or ())),
     )
 

@@ -33,6 +33,8 @@ _EXTENDED_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ](?!24)[0-9]|$)")
 _DOCUMENTED_DATES = re.compile(r"(?:20[0-9]{2}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)*")
 """`2025-06-20T05:06:06.742Z`, many in a row."""
 
+_DOCUMENTED_LENGTH = 24
+
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
 
@@ -133,13 +135,22 @@ def as_instants(dates: Sequence[str | None]) -> list[datetime | None]:
     """As `as_instant`, of dates that are all spelt as every sample spells them; None stays None. Raises FieldError
     where one is spelt otherwise."""
     texts = [one for one in dates if one is not None]
-    if not set(map(len, texts)) <= {24} or not _DOCUMENTED_DATES.fullmatch("".join(texts)):
+    if not set(map(len, texts)) <= {_DOCUMENTED_LENGTH} or not _DOCUMENTED_DATES.fullmatch("".join(texts)):
         raise FieldError("not spelt as documented")
     try:
         instants = map(datetime.fromisoformat, texts)
         return [None if one is None else next(instants) for one in dates]
     except ValueError:
         raise FieldError("not a date") from None
+
+
+def as_documented(date: str | None) -> datetime | None:
+    """The same of one date."""
+    if date is None:
+        return None
+    if len(date) != _DOCUMENTED_LENGTH or not _DOCUMENTED_DATES.fullmatch(date):
+        raise FieldError("not spelt as documented")
+    return datetime.fromisoformat(date)
 
 
 def _parsed(value: Any) -> datetime:
@@ -179,7 +190,7 @@ def withheld(size: int) -> str:
 
 
 def is_withheld(message: str) -> bool:
-    return _WITHHELD.fullmatch(message) is not None
+    return message.startswith("[") and _WITHHELD.fullmatch(message) is not None
 
 
 def is_usable_id(value: Any) -> bool:

@@ -125,7 +125,10 @@ async def look(
         return {}
     unlike = _unlike(connection.dialect, rewrite=moment.rewrite)
     found = await connection.execute(unlike, told(moment.scope) | told_pairs(asked, connection.dialect))
-    return {row[0]: None if row[1] is None else Glimpse(row[1], row[2], row[3], bool(row[4])) for row in found}
+    return {
+        campaign_id: None if account_id is None else Glimpse(account_id, app_id, channel, bool(marked))
+        for campaign_id, account_id, app_id, channel, marked in found.all()
+    }
 
 
 @lru_cache(maxsize=16)
