@@ -257,22 +257,13 @@ def later(seen_at: datetime, known: datetime) -> datetime:
     return max(seen_at, known + TICK)
 
 
-def insertions(new: Iterable[Campaign], moment: Moment) -> list[tuple[Any, ...]]:
+def insertions(new: Iterable[Campaign], moment: Moment) -> Iterator[tuple[Any, ...]]:
     """The rows of campaigns never stored before, their values in the order of INSERTED."""
     owner = (moment.scope.account_id, moment.scope.app_id, moment.scope.channel.value)
     stamps = (*[moment.seen_at] * 4, moment.run_id)
-    return [
-        (
-            one.campaign_id,
-            *owner,
-            *_typed(one),
-            stored_text(one.raw),
-            one.content_hash,
-            _names(one.contact_lists or ()),
-            *stamps,
-        )
-        for one in new
-    ]
+    for one in new:
+        names = _names(one.contact_lists or ())
+        yield (one.campaign_id, *owner, *_typed(one), stored_text(one.raw), one.content_hash, names, *stamps)
 
 
 def without_text(stored: Row, withhold: Withhold | None) -> Row:
