@@ -10,6 +10,7 @@ from etl.model import (
     HINTS,
     Census,
     Cost,
+    FilteredDate,
     Keep,
     Loaded,
     Profile,
@@ -37,6 +38,8 @@ class Tally:
     keep: Keep
     shown: Shown | None = None
     """What was read, where windows and hints may show a record twice; None where they cannot."""
+    apart: bool = True
+    """Whether so far nothing that was read could show a record twice."""
     states: Counter[State] = field(default_factory=Counter)
     source_total: int | None = None
     seen: int = 0
@@ -113,9 +116,20 @@ class Tally:
         """Those of its records that an earlier read of this run has shown, and how many that `keep` leaves out."""
         if self.shown is None:
             return [], 0
+        keys = [record.key for record in sweep.records]
+        self.apart = self.apart and self._is_apart(sweep)
+        if self.apart:
+            self.shown.add(keys)
+            return [], 0
         left_out_again = self.shown.again(sweep.unwanted)
-        known = self.shown.again([record.key for record in sweep.records])
+        known = self.shown.again(keys)
         return [record for record in sweep.records if record.key in known], len(left_out_again)
+
+    def _is_apart(self, sweep: Sweep) -> bool:
+        """Whether all of its records were created in its window, which overlaps no other of this run (`etl.plan`)."""
+        is_dated = sweep.window.reason not in (*HINTS, Reason.UNDATED) and self.whole is None
+        by_creation = sweep.profile.filtered_date not in (FilteredDate.UPDATED, FilteredDate.NEITHER)
+        return is_dated and by_creation and not sweep.unwanted and all(one.created_at for one in sweep.records)
 
     def outcome(self) -> ScopeOutcome:
         return ScopeOutcome(
