@@ -10,6 +10,7 @@ from etl.model import (
     HINTS,
     Census,
     Cost,
+    FilteredDate,
     Keep,
     Loaded,
     Profile,
@@ -23,6 +24,7 @@ from etl.model import (
     Sweep,
     Window,
 )
+from etl.shown import Shown
 
 FIELDS_TOLD = 5
 """How many fields that could not be stored are named; the most frequent ones."""
@@ -34,8 +36,10 @@ class Tally:
 
     scope: Scope
     keep: Keep
-    shown: set[str] | None = None
-    """Keys of the records read, where windows and hints may show one twice; None where they cannot."""
+    shown: Shown | None = None
+    """What was read, where windows and hints may show a record twice; None where they cannot."""
+    apart: bool = True
+    """Whether so far nothing that was read could show a record twice."""
     states: Counter[State] = field(default_factory=Counter)
     source_total: int | None = None
     seen: int = 0
@@ -68,7 +72,7 @@ class Tally:
     def read_again(self, window: Window, why: str) -> None:
         """The census disagreed: the whole history is read in this window, and counts anew."""
         self.whole, self.source_total = window, None
-        self.shown = set() if self.shown is None else self.shown
+        self.shown = Shown() if self.shown is None else self.shown
         self.notes.append(f"{why}: its whole history was read again")
 
     def explain(self, left: int) -> None:
@@ -90,9 +94,8 @@ class Tally:
     def stored(self, sweep: Sweep, loaded: Loaded) -> None:
         if sweep.window.reason not in HINTS:
             self.states[sweep.state] += 1
-        left_out_again = len(sweep.unwanted & (self.shown or set()))
         self.read_all |= sweep.window.reason is Reason.UNDATED and sweep.state is State.PROVEN
-        again = self._shown_before(sweep)
+        again, left_out_again = self._shown_before(sweep)
         self.seen += sweep.seen - sweep.beyond - len(again) - left_out_again
         rejected = sum(isinstance(record, Rejected) for record in again)
         loaded = replace(
@@ -109,13 +112,24 @@ class Tally:
         if sweep.state is State.UNPROVEN and sweep.why is not None:
             self.errors.append(sweep.why)
 
-    def _shown_before(self, sweep: Sweep) -> list[Record]:
-        """Those of its records that an earlier read of this run has shown."""
+    def _shown_before(self, sweep: Sweep) -> tuple[list[Record], int]:
+        """Those of its records that an earlier read of this run has shown, and how many that `keep` leaves out."""
         if self.shown is None:
-            return []
-        again = [record for record in sweep.records if record.key in self.shown]
-        self.shown |= {record.key for record in sweep.records} | sweep.unwanted
-        return again
+            return [], 0
+        keys = [record.key for record in sweep.records]
+        self.apart = self.apart and self._is_apart(sweep)
+        if self.apart:
+            self.shown.add(keys)
+            return [], 0
+        left_out_again = self.shown.again(sweep.unwanted)
+        known = self.shown.again(keys)
+        return [record for record in sweep.records if record.key in known], len(left_out_again)
+
+    def _is_apart(self, sweep: Sweep) -> bool:
+        """Whether all of its records were created in its window, which overlaps no other of this run (`etl.plan`)."""
+        is_dated = sweep.window.reason not in (*HINTS, Reason.UNDATED) and self.whole is None
+        by_creation = sweep.profile.filtered_date not in (FilteredDate.UPDATED, FilteredDate.NEITHER)
+        return is_dated and by_creation and not sweep.unwanted and all(one.created_at for one in sweep.records)
 
     def outcome(self) -> ScopeOutcome:
         return ScopeOutcome(

@@ -42,6 +42,7 @@ from etl.model import (
     Window,
     WindowDone,
 )
+from etl.shown import Shown
 from etl.tally import Tally
 
 FAILURES_IN_A_ROW = 3
@@ -203,7 +204,7 @@ class Account(Generic[L]):
             self._waiting += [window for window in windows if window.reason is not Reason.TAIL]
             tails += [window for window in windows if window.reason is Reason.TAIL]
             if any(window.reason in HINTS for window in windows):
-                tally.shown = set()
+                tally.shown = Shown()
             self._emit(Planned(scope, len(windows), self._order.price(windows, state)))
         self._waiting += tails
 
@@ -333,7 +334,7 @@ class Account(Generic[L]):
             if tally.profile != tally.stored_profile:
                 await self._warehouse.save_profile(lease, scope, tally.profile)
             tally.rejects_waiting = await self._warehouse.rejects_waiting(scope)
-            tally.shown = None  # a key for every campaign that was read: no other account is to wait for that memory
+            tally.shown = None  # it knows every campaign that was read: no other account is to wait for that memory
 
     def _stop(self, end: AccountEnd, message: str, app_ids: Collection[str] | None = None) -> None:
         """End the turn of these apps, of all unless they are named."""

@@ -29,6 +29,7 @@ from etl.model import (
     Sweep,
     Window,
 )
+from etl.shown import Shown
 from etl.tally import Tally
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -117,7 +118,7 @@ def test_other_filters_have_other_spellings() -> None:
 
 def test_what_is_left_out_counts_as_seen_once() -> None:
     """A hint that shows it again, and once more, adds nothing."""
-    tally = Tally(SMS, ACTIVE, shown=set())
+    tally = Tally(SMS, ACTIVE, shown=Shown())
     first = kept(ACTIVE, sweep(campaign("in", status="Active"), campaign("out", status="Ready")))
     for _ in range(3):
         tally.stored(replace(first, seen=2, beyond=0), Loaded(unchanged=1))

@@ -90,8 +90,9 @@ class Expected:
                 self._links.update((record["id"], name) for name in record["contactLists"])
 
     @property
-    def campaign_ids(self) -> Sequence[str]:
-        return list(self._rows)
+    def only_these(self) -> str:
+        """The condition that only these campaigns' rows and links fulfil."""
+        return f" AND campaign_id IN ({', '.join(map(repr, self._rows))})"
 
     def wrong(self, shape: Shape, warehouses: Warehouses, address: str, where: str = "") -> str | None:
         """What differs first; None where every row and link is there, once, and nothing else. `where` is a condition

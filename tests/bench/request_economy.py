@@ -140,8 +140,7 @@ class Account:
 
         if places:
             expected = checking.Expected(self._job.source, self._job.source.names, places)
-            ids = ", ".join(f"'{campaign_id}'" for campaign_id in expected.campaign_ids)
-            where = f" AND campaign_id IN ({ids})"
+            where = expected.only_these
             if wrong := expected.wrong(checking.LIVE, self._warehouses, self._job.warehouse, where):
                 raise SystemExit(f"After a night: {wrong}.")
 
