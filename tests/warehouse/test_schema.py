@@ -154,6 +154,14 @@ async def test_an_empty_database_is_migrated_when_it_is_needed(empty_url: str, c
     assert (result.before, result.after) == (REVISIONS[-1], REVISIONS[-1])
 
 
+async def test_a_database_whose_tables_were_dropped_is_made_anew(empty_url: str, clock: Clock) -> None:
+    """Even where the table of the version stayed, without its row."""
+    await query(empty_url, f"CREATE TABLE {VERSION_TABLE} (version_num varchar(32) NOT NULL)")
+    async with Warehouse.connect(empty_url, clock=clock) as opened:
+        await opened.ready()
+        assert await opened.schema_state() is SchemaState.CURRENT
+
+
 async def test_reading_an_empty_database_says_what_to_do(empty_url: str, clock: Clock) -> None:
     """Not a driver's message about a missing table."""
     if empty_url.startswith("sqlite"):
