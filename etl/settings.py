@@ -15,8 +15,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, PrivateAttr, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationError
 
 from etl import account_rows
 from etl.authorities import read_authorities
@@ -67,12 +66,10 @@ class ResolvedAccount:
     """Which campaigns are stored; `Keep()` = all of them."""
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """Everything that can be set. Made by `load`, which also reads the secrets."""
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
-    )
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
     api: Api
     auth: Auth
@@ -85,17 +82,6 @@ class Settings(BaseSettings):
     _resolved: tuple[ResolvedAccount, ...] = PrivateAttr(())
     _warnings: tuple[str, ...] = PrivateAttr(())
     _folder: Path = PrivateAttr(Path())
-
-    @classmethod
-    def settings_customise_sources(  # the environment comes to `load` as a value: nothing else counts
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return (init_settings,)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -187,9 +173,7 @@ class _Reader:
             self.problems.append(f"{_ACCOUNTS} in the environment: not valid JSON; write a list of objects.")
             usable[_ACCOUNTS.lower()] = "[]"
             self._refused.add(("accounts",))
-        source = EnvSettingsSource(Settings)
-        source.env_vars = usable
-        return source()
+        return _by_section(usable) if usable else {}
 
     def file(self) -> dict[str, Any] | None:
         """What the configuration file says, without the secrets that do not belong there; None if it is unreadable."""
@@ -400,6 +384,19 @@ class _Reader:
                 f"{where} names a file that others on this machine can read or change; run chmod 600 on it."
             )
         return SecretStr(text)
+
+
+def _by_section(variables: Mapping[str, str]) -> dict[str, Any]:
+    """What the variables, their names in lower case, set."""
+    # here: 50 ms that only an environment with settings need pay
+    from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsConfigDict
+
+    class Variables(Settings, BaseSettings):
+        model_config = SettingsConfigDict(env_prefix=PREFIX, env_nested_delimiter="__")
+
+    source = EnvSettingsSource(Variables)
+    source.env_vars = variables
+    return source()
 
 
 def _no_accounts(path: Path | None) -> str:

@@ -131,9 +131,9 @@ def _clock(seconds: float) -> str:
 
 
 def _lines(output: Output, run: Underway) -> Emit:
-    from etl.cli.log import bind_run, logger
+    from etl.cli.log import Logger, bind_run
 
-    log = logger(output)
+    log = Logger(output)
     spoke = time.monotonic()
 
     def emit(event: Event) -> None:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 import uvloop
 
-from etl.cli import early
+from etl.cli import early, garbage
 from etl.cli.early import CODES
 from etl.cli.output import Output
 from etl.errors import Interrupted
@@ -34,6 +34,7 @@ def run(main: Callable[[Callable[[], int]], Coroutine[Any, Any, T]]) -> T:
     Raises Interrupted where the cancellation comes out.
     """
     as_json, code, ended = _as_json(), 130, threading.Event()
+    garbage.from_now_on()
 
     async def supervised() -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()

@@ -124,6 +124,17 @@ def is_postgres(connection: AsyncConnection | Connection) -> bool:
     return connection.dialect.name == "postgresql"
 
 
+async def execute_all(connection: AsyncConnection, statements: Sequence[str]) -> None:
+    """One after the other, with nothing bound; on PostgreSQL in one round trip, which must not be the transaction's
+    first: to the driver's transaction it would be no beginning."""
+    if is_postgres(connection):
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        await driver.execute(";\n".join(statements))
+    else:
+        for statement in statements:
+            await connection.exec_driver_sql(statement)
+
+
 # -- expressions ------------------------------------------------------------------------------------------------------
 
 

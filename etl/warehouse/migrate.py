@@ -6,13 +6,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Column, Connection, Inspector, MetaData, Table, Text, inspect, select
+from sqlalchemy import (
+    Column,
+    Connection,
+    Dialect,
+    Inspector,
+    MetaData,
+    PrimaryKeyConstraint,
+    String,
+    Table,
+    inspect,
+    select,
+)
+from sqlalchemy.engine.mock import MockConnection
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.schema import CreateTable
 
 from etl.errors import SchemaMismatch, WarehouseError
 from etl.warehouse import views
 from etl.warehouse.database import Database
+from etl.warehouse.dialect import execute_all
 from etl.warehouse.rows import digest63
 from etl.warehouse.schema import metadata
 
@@ -21,6 +36,14 @@ VERSION_TABLE = "kore_etl_version"
 
 REVISIONS = ("0001", "0002")
 """Every revision, oldest first; a test holds this equal to the migration files. Saves importing alembic to ask."""
+
+_VERSIONS = Table(
+    VERSION_TABLE,
+    MetaData(),
+    Column("version_num", String(32)),
+    PrimaryKeyConstraint("version_num", name=f"{VERSION_TABLE}_pkc"),
+)
+"""As alembic makes it."""
 
 LOCK_SECONDS = 60
 
@@ -72,8 +95,7 @@ def _revision(connection: Connection, schema: str | None) -> tuple[str | None, b
     ours = not tables.isdisjoint(metadata.tables)
     if VERSION_TABLE not in tables:
         return None, ours
-    version = Table(VERSION_TABLE, MetaData(), Column("version_num", Text), schema=schema)
-    return connection.scalar(select(version.c.version_num)), ours
+    return connection.scalar(select(_VERSIONS.c.version_num)), ours
 
 
 def mismatch(state: SchemaState, revision: str | None, shown: str) -> SchemaMismatch:
@@ -109,8 +131,10 @@ async def migrate(database: Database) -> MigrationResult:
         state, before = await _look(connection, schema)
         if state in (SchemaState.NEWER, SchemaState.FOREIGN):
             raise mismatch(state, before, database.address.shown)
-        if state is not SchemaState.CURRENT:
-            await connection.run_sync(_upgrade)
+        if state is SchemaState.EMPTY:
+            await execute_all(connection, creation(connection.dialect))
+        elif state is SchemaState.OLDER:
+            await connection.run_sync(upgrade)
         await views.refresh(connection)
     return MigrationResult(before, REVISIONS[-1])
 
@@ -125,8 +149,22 @@ async def _lock(connection: AsyncConnection, schema: str) -> None:
     await connection.exec_driver_sql(f"SET LOCAL search_path TO {quoted}")
 
 
-def _upgrade(connection: Connection) -> None:
-    from alembic import command  # here: 440 ms that only a migration pays
+def creation(dialect: Dialect) -> list[str]:
+    """What makes the newest schema in an empty database: the same, a test holds, as all migrations one by one."""
+    said: list[str] = []
+
+    def say(statement: Any, *_: object, **__: object) -> None:
+        said.append(str(statement.compile(dialect=dialect)))
+
+    listening = MockConnection(dialect, say)
+    metadata.create_all(listening, checkfirst=False)
+    say(CreateTable(_VERSIONS, if_not_exists=True))  # somebody may have emptied it
+    return [*said, f"INSERT INTO {VERSION_TABLE} VALUES ('{REVISIONS[-1]}')"]  # noqa: S608  our own names
+
+
+def upgrade(connection: Connection) -> None:
+    """Carry out every migration that the database has not seen yet."""
+    from alembic import command  # here: 440 ms that only an older database pays
     from alembic.config import Config
 
     config = Config()

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import WarehouseError
 from etl.warehouse import campaign_views, ledger_views
-from etl.warehouse.dialect import is_postgres
+from etl.warehouse.dialect import execute_all, is_postgres
 from etl.warehouse.view import View
 
 
@@ -27,31 +26,27 @@ async def refresh(connection: AsyncConnection) -> None:
     if is_postgres(connection):
         for name, view in definitions("postgresql").items():
             await _replace(connection, name, view)
-        await connection.exec_driver_sql(campaign_views.AS_OF)
-        await connection.exec_driver_sql(
-            f"COMMENT ON FUNCTION campaigns_as_of IS {_quoted(campaign_views.AS_OF_COMMENT)}"
-        )
+        comment = f"COMMENT ON FUNCTION campaigns_as_of IS {_quoted(campaign_views.AS_OF_COMMENT)}"
+        await execute_all(connection, [campaign_views.AS_OF, comment])
         return
     wanted = definitions("sqlite")
-    for name in reversed(list(wanted)):
-        await connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
-    for name, view in wanted.items():
-        await connection.exec_driver_sql(f"CREATE VIEW {name} AS {view.query}")
+    await execute_all(connection, [f"DROP VIEW IF EXISTS {name}" for name in reversed(list(wanted))])
+    await execute_all(connection, [f"CREATE VIEW {name} AS {view.query}" for name, view in wanted.items()])
 
 
 async def _replace(connection: AsyncConnection, name: str, view: View) -> None:
+    """A round trip for each view, so that an error is about this one."""
+    from asyncpg import InvalidTableDefinitionError  # type: ignore[import-untyped]  # here: SQLite need not pay for it
+
+    columns = [f"COMMENT ON COLUMN {name}.{column} IS {_quoted(comment)}" for column, comment in view.columns.items()]
+    made = f"CREATE OR REPLACE VIEW {name} AS {view.query}"
     try:
-        await connection.exec_driver_sql(f"CREATE OR REPLACE VIEW {name} AS {view.query}")
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != "42P16":  # columns would have to change place, name or type
-            raise
+        await execute_all(connection, [made, f"COMMENT ON VIEW {name} IS {_quoted(view.comment)}", *columns])
+    except InvalidTableDefinitionError as error:  # columns would have to change place, name or type
         raise WarehouseError(
             f"The view {name} cannot be brought up to date without dropping it. Nothing was changed. Drop it, and "
             "what is built on it, then run `kore-etl migrate` again."
         ) from error
-    await connection.exec_driver_sql(f"COMMENT ON VIEW {name} IS {_quoted(view.comment)}")
-    for column, comment in view.columns.items():
-        await connection.exec_driver_sql(f"COMMENT ON COLUMN {name}.{column} IS {_quoted(comment)}")
 
 
 def _quoted(text: str) -> str:

@@ -10,12 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import AbstractAsyncContextManager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import WarehouseError
-from etl.figures import Asked, Calendar, Figures
 from etl.model import (
     Campaign,
     Decode,
@@ -39,33 +38,32 @@ from etl.warehouse import (
     absence,
     address,
     again,
-    calendar,
     compare,
-    figures,
     holder,
     killed,
     ledger,
-    life,
     loader,
     migrate,
     reading,
     recent,
     rejects,
     rights,
-    standing,
 )
 from etl.warehouse.again import Wants
 from etl.warehouse.database import Database
 from etl.warehouse.dialect import insert_or_replace
 from etl.warehouse.failures import RowConflict
 from etl.warehouse.lease import Lease, Sleep, fence, held
-from etl.warehouse.life import Life
 from etl.warehouse.migrate import MigrationResult, SchemaState
 from etl.warehouse.reading import Gap, RejectLine, RunDetail, RunLine, RunSums, ScopeFreshness
 from etl.warehouse.recent import Changes
 from etl.warehouse.rows import Withhold
 from etl.warehouse.schema import source_profiles
-from etl.warehouse.standing import Standing
+
+if TYPE_CHECKING:
+    from etl.figures import Asked, Calendar, Figures
+    from etl.warehouse.life import Life
+    from etl.warehouse.standing import Standing
 
 STORE_TRIES = 3
 """How often a window is stored again when another account's writer stored one of its ids meanwhile."""
@@ -351,7 +349,7 @@ class Warehouse:
     def _next_window(self, run_id: str) -> int:
         return next(self._window_numbers.setdefault(run_id, itertools.count(1)))
 
-    # -- what the verbs show ------------------------------------------------------------------------------------------
+    # -- what the verbs show: what only these need, and takes long to import, is imported in them ---------------------
 
     async def freshness(self) -> tuple[ScopeFreshness, ...]:
         """Every scope that was ever read, in order."""
@@ -365,6 +363,8 @@ class Warehouse:
 
     async def standings(self, account_ids: Sequence[str] | None = None) -> Mapping[Scope, Standing]:
         """What each scope's copy rests on, and what is in doubt; of these accounts, if any are named."""
+        from etl.warehouse import standing
+
         async with self._database.read() as connection:
             return await standing.standings(connection, account_ids)
 
@@ -390,11 +390,15 @@ class Warehouse:
 
     async def life(self, campaign_id: str) -> Life | None:
         """What is known of one campaign, past and present; None when there is none of exactly this id."""
+        from etl.warehouse import life
+
         async with self._database.read() as connection:
             return await life.life(connection, campaign_id)
 
     async def campaigns_beginning(self, text: str, limit: int = 4) -> tuple[str, ...]:
         """The first campaign ids that begin with this text."""
+        from etl.warehouse import life
+
         async with self._database.read() as connection:
             return await life.beginning(connection, text, limit)
 
@@ -405,11 +409,15 @@ class Warehouse:
 
     async def figures(self, asked: Asked) -> Figures:
         """What a report shows beside freshness and calendars."""
+        from etl.warehouse import figures
+
         async with self._database.read() as connection:
             return await figures.figures(connection, asked)
 
     async def calendars(self, scopes: Sequence[Scope], asked: Asked) -> tuple[Calendar, ...]:
         """Each scope day by day."""
+        from etl.warehouse import calendar
+
         async with self._database.read() as connection:
             return tuple([await calendar.calendar(connection, scope, asked) for scope in scopes])
 

@@ -27,7 +27,8 @@ def test_every_verb_answers_help(capsys: pytest.CaptureFixture[str]) -> None:
 def test_help_imports_nothing_heavy() -> None:
     """`--help` must be quick: neither SQLAlchemy nor aiohttp nor pydantic nor rich is imported."""
     program = (
-        "import sys; from etl.cli.main import run, VERBS; run(['--help']); [run([v, '--help']) for v in VERBS];"
+        "import sys; from etl.cli.main import run, VERBS; run(['--help']); assert 'etl.model' not in sys.modules;"
+        "[run([v, '--help']) for v in VERBS];"
         "print(sorted({'sqlalchemy','aiohttp','pydantic','rich','alembic','structlog'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

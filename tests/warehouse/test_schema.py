@@ -14,6 +14,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from conftest import MakeDatabase
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.ext.asyncio import create_async_engine
 from warehouse.samples import SMS, Clock, Night, campaign, query
@@ -21,6 +22,7 @@ from warehouse.samples import SMS, Clock, Night, campaign, query
 from etl.errors import SchemaMismatch, WarehouseError
 from etl.model import Profile
 from etl.warehouse import migrate, schema, views
+from etl.warehouse.database import Database
 from etl.warehouse.migrate import REVISIONS, VERSION_TABLE, SchemaState, classify
 from etl.warehouse.warehouse import Warehouse
 
@@ -46,6 +48,63 @@ async def test_the_migrations_build_the_schema(warehouse: Warehouse, warehouse_u
     async with opened.connect() as connection:
         assert await connection.run_sync(differences) == []
     await opened.dispose()
+
+
+_MADE = {
+    "sqlite": {
+        "tables": "SELECT * FROM pragma_table_list ORDER BY name",
+        "columns": "SELECT l.name, c.* FROM pragma_table_list l, pragma_table_xinfo(l.name) c ORDER BY l.name, c.cid",
+        "indexes": "SELECT l.name, i.name, i.'unique', i.origin, i.partial, c.* FROM pragma_table_list l, "
+        "pragma_index_list(l.name) i, pragma_index_xinfo(i.name) c ORDER BY l.name, i.name, c.seqno",
+        "sql": "SELECT type, name, tbl_name, sql FROM sqlite_master WHERE type <> 'table' ORDER BY 1, 2",
+    },
+    "postgresql": {
+        "tables": "SELECT relname, relkind::text, relpersistence::text, reloptions FROM pg_class "
+        "WHERE relnamespace = 'public'::regnamespace ORDER BY 1",
+        "columns": "SELECT attrelid::regclass::text, attnum, attname, format_type(atttypid, atttypmod), attnotnull, "
+        "attidentity::text, attgenerated::text, attcollation, attstorage::text, pg_get_expr(adbin, adrelid) "
+        "FROM pg_attribute a LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum JOIN pg_class c "
+        "ON c.oid = attrelid WHERE relnamespace = 'public'::regnamespace AND attnum > 0 ORDER BY 1, 2",
+        "constraints": "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint "
+        "WHERE connamespace = 'public'::regnamespace ORDER BY 1, 2",
+        "indexes": "SELECT tablename, indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' ORDER BY 1, 2",
+        "views": "SELECT viewname, definition FROM pg_views WHERE schemaname = 'public' ORDER BY 1",
+        "comments": "SELECT relname, objsubid, description FROM pg_description JOIN pg_class c ON c.oid = objoid "
+        "WHERE relnamespace = 'public'::regnamespace ORDER BY 1, 2",
+        "functions": "SELECT proname, pg_get_functiondef(oid), obj_description(oid) FROM pg_proc "
+        "WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+    },
+}
+
+
+async def made(url: str) -> dict[str, object]:
+    """All that there is in a database without campaigns, to the last comment and default."""
+    questions = _MADE[url.partition(":")[0]] | {"version": f"SELECT * FROM {VERSION_TABLE}"}
+    answers = {what: await query(url, sql) for what, sql in questions.items()}
+    assert all(answers.values())
+    return answers
+
+
+async def test_what_is_made_at_once_is_what_the_migrations_lead_to(
+    empty_url: str, empty_database: MakeDatabase, tmp_path: Path, clock: Clock
+) -> None:
+    """Migrated from nothing, step by step, it is the same; and where it was made at once, alembic has nothing to do."""
+    other_url = f"sqlite:///{tmp_path / 'steps.db'}" if empty_url.startswith("sqlite") else await empty_database()
+    async with Warehouse.connect(other_url, clock=clock) as opened:
+        await migrated_step_by_step(opened._database)
+    async with Warehouse.connect(empty_url, clock=clock) as opened:
+        assert await opened.migrate() == migrate.MigrationResult(None, REVISIONS[-1])
+        at_once = await made(empty_url)
+        await migrated_step_by_step(opened._database)
+    assert at_once == await made(other_url) == await made(empty_url)
+
+
+async def migrated_step_by_step(database: Database) -> None:
+    if database.address.file is not None:
+        await database.create_file(database.address.file)
+    async with database.write() as connection:
+        await connection.run_sync(migrate.upgrade)
+        await views.refresh(connection)
 
 
 def test_the_revisions_are_the_migration_files() -> None:
@@ -93,6 +152,14 @@ async def test_an_empty_database_is_migrated_when_it_is_needed(empty_url: str, c
         assert await opened.schema_state() is SchemaState.CURRENT
         result = await opened.migrate()
     assert (result.before, result.after) == (REVISIONS[-1], REVISIONS[-1])
+
+
+async def test_a_database_whose_tables_were_dropped_is_made_anew(empty_url: str, clock: Clock) -> None:
+    """Even where the table of the version stayed, without its row."""
+    await query(empty_url, f"CREATE TABLE {VERSION_TABLE} (version_num varchar(32) NOT NULL)")
+    async with Warehouse.connect(empty_url, clock=clock) as opened:
+        await opened.ready()
+        assert await opened.schema_state() is SchemaState.CURRENT
 
 
 async def test_reading_an_empty_database_says_what_to_do(empty_url: str, clock: Clock) -> None:
