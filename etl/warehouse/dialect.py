@@ -43,8 +43,9 @@ WRITES = "kore_etl_writes"
 """Execution option of a connection whose transaction will write."""
 
 WAL_TRIES = 20
-CONNECTIONS = 6
-"""At most open at once: each costs a PostgreSQL server a process and its caches, and SQLite a cache of pages."""
+CONNECTIONS = 4
+"""At most open at once, two of them for windows: each costs a PostgreSQL server a process that first looks all tables
+up, and SQLite a cache of pages."""
 
 POOL_SECONDS = 60.0
 
