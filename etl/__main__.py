@@ -18,6 +18,7 @@ def main() -> None:
 
     code = run(sys.argv[1:])
     early.deaf()
+    gc.freeze()  # what is left goes with the process: to look for cycles in it costs 150 ms
     sys.exit(code)
 
 

@@ -28,7 +28,7 @@ from etl.model import (
     Interval,
     Keep,
     Mended,
-    Record,
+    ReadPage,
     RunOutcome,
     Scope,
     ScopeState,
@@ -60,7 +60,7 @@ def warehouse(settings: Settings) -> Warehouse:
         schema=place.schema_name,
         password=place.password(),
         clock=utc_now,
-        decode=decode(settings),
+        read_on=transform.read_on,
         withhold=None if place.store_message_text else withheld.stored,
     )
 
@@ -79,10 +79,10 @@ def decode(settings: Settings) -> Decode:
     return transform.decode if settings.warehouse.store_message_text else withheld.decode
 
 
-def _glance(settings: Settings, account: ResolvedAccount) -> Callable[[bytes, Scope], Record]:
+def _read(settings: Settings, account: ResolvedAccount, *, whole: bool) -> ReadPage:
     """How much of a record is read when it comes: all of it where all of it decides what becomes of it."""
-    whole = account.keep != Keep() or not settings.warehouse.store_message_text
-    return decode(settings) if whole else transform.glance
+    whole = whole or account.keep != Keep() or not settings.warehouse.store_message_text
+    return transform.each(decode(settings)) if whole else transform.glance
 
 
 def address(settings: Settings) -> Address:
@@ -126,7 +126,7 @@ async def sources(
                 session=session,
                 in_flight=in_flight,
                 room=room,
-                decode=decode(settings) if whole else _glance(settings, account),
+                read=_read(settings, account, whole=whole),
                 clock=utc_now,
                 sleep=asyncio.sleep,
                 monotonic=time.monotonic,

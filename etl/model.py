@@ -6,10 +6,12 @@ All datetimes are timezone-aware UTC. Windows are half-open `[start, end)`.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cached_property
+from operator import attrgetter
 
 import msgspec
 
@@ -171,10 +173,8 @@ class Campaign(msgspec.Struct, frozen=True, gc=False):
     contact_lists: tuple[str, ...] | None = None
     problems: tuple[FieldProblem, ...] = ()
 
-    @property
-    def key(self) -> str:
-        """What tells rows apart in a proof."""
-        return self.campaign_id
+    key = property(attrgetter("campaign_id"))
+    """What tells rows apart in a proof."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,10 +203,8 @@ class Unread(msgspec.Struct, frozen=True, gc=False):
     created_at: datetime | None
     updated_at: datetime | None
 
-    @property
-    def key(self) -> str:
-        """What tells rows apart in a proof."""
-        return self.campaign_id
+    key = property(attrgetter("campaign_id"))
+    """What tells rows apart in a proof."""
 
 
 Record = Campaign | Unread | Rejected
@@ -214,8 +212,14 @@ Record = Campaign | Unread | Rejected
 Decode = Callable[[bytes, Scope], Campaign | Rejected]
 """A record's JSON -> what it says; never raises."""
 
+ReadOn = Callable[[Unread, Scope], Campaign | Rejected]
+"""A record of which no more was read than proofs need -> all that it says; never raises."""
 
-@dataclass(frozen=True, slots=True)
+ReadPage = Callable[[bytes, Sequence[bytes], Scope], tuple[Record, ...]]
+"""A page's list, and its elements as slices of it, both JSON -> what the records say, in their order; never raises."""
+
+
+@dataclass(frozen=True)
 class Page:
     """One answer, decoded. Numbers are None where the server did not send a usable one."""
 
@@ -226,6 +230,16 @@ class Page:
     skip: int | None = None
     server_now: datetime | None = None
     """The response's `Date` header."""
+
+    @cached_property
+    def by_key(self) -> Mapping[str, Record]:
+        """The records by what tells rows apart; of equal ones the last."""
+        return {record.key: record for record in self.records}
+
+    @cached_property
+    def created(self) -> list[datetime]:
+        """`createdAt` of every record that has one."""
+        return [at for record in self.records if (at := record.created_at) is not None]
 
 
 # -- what is known of a server, and of a scope -------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NoReturn
 from urllib.parse import unquote
@@ -28,6 +29,11 @@ _WITHHELD = re.compile(r"\[[0-9]+ bytes, not stored\]")
 _INTEGER = re.compile(r"-?[0-9]+")
 _EXTENDED_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ](?!24)[0-9]|$)")
 """Without 24:00, which newer Pythons take for the next midnight and older ones refuse."""
+
+_DOCUMENTED_DATES = re.compile(r"(?:20[0-9]{2}-[0-9]{2}-[0-9]{2}T(?:[01][0-9]|2[0-3]):[0-9]{2}:[0-9]{2}\.[0-9]{3}Z)*")
+"""`2025-06-20T05:06:06.742Z`, many in a row."""
+
+_DOCUMENTED_LENGTH = 24
 
 _BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 
@@ -112,8 +118,6 @@ def within(allowed: range, number: int) -> int:
 
 def as_instant(value: Any) -> datetime:
     """ISO 8601 (without a zone: UTC; digits beyond microseconds are cut) or epoch milliseconds -> UTC."""
-    if (instant := _as_documented(value)) is not None:
-        return instant
     try:
         instant = _parsed(value)
         if instant.tzinfo is not UTC:
@@ -127,15 +131,26 @@ def as_instant(value: Any) -> datetime:
     return instant
 
 
-def _as_documented(value: Any) -> datetime | None:
-    """`2025-06-20T05:06:06.742Z`, as every sample has it, without a look at what else a date could be."""
-    if type(value) is not str or len(value) != 24 or value[4::3][:2] != "--" or value[10::13] != "TZ":
-        return None
+def as_instants(dates: Sequence[str | None]) -> list[datetime | None]:
+    """As `as_instant`, of dates that are all spelt as every sample spells them; None stays None. Raises FieldError
+    where one is spelt otherwise."""
+    texts = [one for one in dates if one is not None]
+    if not set(map(len, texts)) <= {_DOCUMENTED_LENGTH} or not _DOCUMENTED_DATES.fullmatch("".join(texts)):
+        raise FieldError("not spelt as documented")
     try:
-        instant = datetime.fromisoformat(value)
+        instants = map(datetime.fromisoformat, texts)
+        return [None if one is None else next(instants) for one in dates]
     except ValueError:
+        raise FieldError("not a date") from None
+
+
+def as_documented(date: str | None) -> datetime | None:
+    """The same of one date."""
+    if date is None:
         return None
-    return instant if instant.year in _YEARS and value[11:13] != "24" else None
+    if len(date) != _DOCUMENTED_LENGTH or not _DOCUMENTED_DATES.fullmatch(date):
+        raise FieldError("not spelt as documented")
+    return datetime.fromisoformat(date)
 
 
 def _parsed(value: Any) -> datetime:
@@ -175,9 +190,13 @@ def withheld(size: int) -> str:
 
 
 def is_withheld(message: str) -> bool:
-    return _WITHHELD.fullmatch(message) is not None
+    return message.startswith("[") and _WITHHELD.fullmatch(message) is not None
 
 
 def is_usable_id(value: Any) -> bool:
     """Ids are opaque text: samples are masked and of several shapes, so nothing about their form is checked."""
-    return isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and not _NOT_IN_IDS.search(value)
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _LONGEST_ID
+        and ((value.isascii() and value.isprintable()) or not _NOT_IN_IDS.search(value))
+    )

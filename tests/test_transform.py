@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl import transform
-from etl.model import Campaign, Channel, FieldProblem, Rejected, Scope, Unread
+from etl.model import Campaign, Channel, FieldProblem, Record, Rejected, Scope, Unread
 from etl.transform import decode
 from etl.values import readable
 
@@ -768,10 +768,34 @@ def test_any_damage_to_a_record_is_survived(position: int, junk: bytes) -> None:
 # -- no more than proofs need -----------------------------------------------------------------------------------------
 
 
+def glance(*raws: bytes) -> tuple[Record, ...]:
+    """What is read of a page of these records."""
+    return transform.glance(b"[%b]" % b",".join(raws), raws, SMS)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(RECORDS | WILD | ANY_JSON, max_size=4))
+def test_a_page_is_read_as_its_records_are_one_by_one(records: list[object]) -> None:
+    """Whatever is odd about one of them costs the others nothing."""
+    raws = [json.dumps(record).encode() for record in records]
+    assert glance(*raws) == tuple(record for raw in raws for record in glance(raw))
+
+
+@pytest.mark.parametrize(
+    "odd", [b'"\xff"', b'{"id":"a\0"}', b"nonsense", b"[" * 5_000 + b"]" * 5_000, b'"\\u0000"', b"7"]
+)
+def test_an_odd_record_leaves_its_neighbours_to_be_glanced_at(odd: bytes) -> None:
+    """They are not read whole because of it."""
+    before, seen, after = glance(ADVANCED.encode(), odd, SIMPLE.encode())
+    assert isinstance(before, Unread)
+    assert isinstance(after, Unread)
+    assert seen == decode(odd, SMS)
+
+
 def test_a_record_of_the_documented_shape_is_only_glanced_at() -> None:
     """Its identity, dates, status and digest, as a whole reading gives them."""
     for text in (ADVANCED, SIMPLE):
-        seen, read = transform.glance(text.encode(), SMS), decode(text.encode(), SMS)
+        (seen,), read = glance(text.encode()), decode(text.encode(), SMS)
         assert isinstance(seen, Unread)
         assert seen == Unread(**{name: getattr(read, name) for name in Unread.__struct_fields__})
 
@@ -781,9 +805,10 @@ def test_a_record_of_the_documented_shape_is_only_glanced_at() -> None:
 def test_a_glance_tells_what_a_whole_reading_tells(record: object, escaped: bool) -> None:
     """What it calls a campaign is one, with these dates; of everything else it gives the whole reading."""
     raw = json.dumps(record, ensure_ascii=escaped).encode(errors="replace")
-    seen, read = transform.glance(raw, SMS), decode(raw, SMS)
+    (seen,), read = glance(raw), decode(raw, SMS)
     if isinstance(seen, Unread):
         assert isinstance(read, Campaign)
         assert seen == Unread(**{name: getattr(read, name) for name in Unread.__struct_fields__})
+        assert transform.read_on(seen, SMS) == read
     else:
         assert seen == read

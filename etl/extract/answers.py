@@ -55,15 +55,18 @@ class Answer:
         return stamp if stamp is not None and 2000 <= stamp.year <= 2100 else None
 
 
-def page(answer: Answer, decode: Callable[[bytes], Record], *, now: datetime, where: str) -> Page:
-    """The page in an answer. `where` names account, app and host for the error's reader; `now` is our clock.
+def page(
+    answer: Answer, read: Callable[[bytes, list[bytes]], tuple[Record, ...]], *, now: datetime, where: str
+) -> Page:
+    """The page in an answer, its records as `read` tells them. `where` names account, app and host for the error's
+    reader; `now` is our clock.
 
     Raises AttemptFailed, Throttled, TokenRefused, NotAccepted or AccountRefused.
     """
     if not 200 <= answer.status < 300:
         raise error(answer, now=now, where=where)
     try:
-        return wire.parse_page(answer.body, decode, answer.server_now)
+        return wire.parse_page(answer.body, read, answer.server_now)
     except wire.NoPage as fault:
         raise _false_success(answer, str(fault), now=now, where=where) from None
 

@@ -27,7 +27,7 @@ from etl.extract import answers, attempt, refusals, wire
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
 from etl.extract.retry import Budget, RetryPolicy, persist
-from etl.model import Cost, Page, PageRequest, Record, Scope
+from etl.model import Cost, Page, PageRequest, ReadPage, Scope
 
 _CLOCK_OFF_SECONDS = 30.0
 _BY_NAME = ("name", "asc")
@@ -90,7 +90,7 @@ class Listing:
         budget: Budget,
         session: aiohttp.ClientSession,
         in_flight: asyncio.Semaphore,
-        decode: Callable[[bytes, Scope], Record],
+        read: ReadPage,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
         monotonic: Callable[[], float],
@@ -104,7 +104,7 @@ class Listing:
         self._budget = budget
         self._session = session
         self._in_flight = in_flight
-        self._decode = decode
+        self._read = read
         self._clock = clock
         self._sleep = sleep
         self._monotonic = monotonic
@@ -188,7 +188,7 @@ class Listing:
         now = self._clock()
         if answer.server_now is not None:
             self.clock_ahead = (answer.server_now - now).total_seconds()
-        return answers.page(answer, lambda record: self._decode(record, scope), now=now, where=self._where)
+        return answers.page(answer, lambda page, raws: self._read(page, raws, scope), now=now, where=self._where)
 
     async def _answer(self, request: PageRequest) -> answers.Answer:
         headers = wire.headers(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
-from itertools import pairwise
 
 from etl.extract import windows
 from etl.model import (
@@ -134,8 +133,7 @@ def _filtered_date(known: FilteredDate | None, request: PageRequest, page: Page)
 
 def _all_inside(request: PageRequest, page: Page) -> bool:
     """Whether every date of every row is inside, so that no row says anything."""
-    dates = [row.created_at for row in page.records if row.created_at is not None]
-    dates += [row.updated_at for row in page.records if row.updated_at is not None]
+    dates = page.created + [at for row in page.records if (at := row.updated_at) is not None]
     return not dates or (_inside(request, min(dates)) and _inside(request, max(dates)))
 
 
@@ -159,10 +157,9 @@ def _order_kept(known: bool | None, request: PageRequest, page: Page) -> bool | 
     """A page out of order settles it; a page in order shows it where two of its dates differ."""
     if known is False or request.sort[:1] != _ASCENDING:
         return known
-    dates = [record.created_at for record in page.records if record.created_at is not None]
-    if any(later < earlier for earlier, later in pairwise(dates)):
+    if page.created != sorted(page.created):
         return False
-    return True if dates and dates[0] != dates[-1] else known
+    return True if page.created and page.created[0] != page.created[-1] else known
 
 
 def _limit_echoed(known: bool | None, page: Page) -> bool | None:
@@ -175,9 +172,8 @@ def _bounds(profile: Profile, request: PageRequest, page: Page) -> Profile:
     """A row at the very instant of a bound shows that it is included, once it is known which instant is compared."""
     if profile.filtered_date is not FilteredDate.CREATED:
         return profile
-    dates = {record.created_at for record in page.records if record.created_at is not None}
     return replace(
         profile,
-        start_inclusive=True if request.start in dates else profile.start_inclusive,
-        end_inclusive=True if request.end in dates else profile.end_inclusive,
+        start_inclusive=True if request.start in page.created else profile.start_inclusive,
+        end_inclusive=True if request.end in page.created else profile.end_inclusive,
     )

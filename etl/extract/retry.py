@@ -90,6 +90,29 @@ async def persist(
     tried again and the seconds until then. Raises the last AttemptFailed, or AccountUnavailable where the server
     asks to stay away for longer than `max_wait_seconds`.
     """
+    try:
+        return await attempt()  # most succeed, and what follows costs as much as a request
+    except AttemptFailed as error:
+        failed = [error]
+    retrying = _retrying(policy, may_retry, before_wait, sleep, monotonic, chance)
+
+    async def call() -> T:  # tenacity awaits only what is a coroutine function by itself
+        if failed:
+            raise failed.pop()
+        return await attempt()
+
+    return await retrying(call)
+
+
+def _retrying(
+    policy: RetryPolicy,
+    may_retry: Callable[[AttemptFailed], bool],
+    before_wait: Callable[[AttemptFailed, float], None],
+    sleep: Callable[[float], Awaitable[None]],
+    monotonic: Callable[[], float],
+    chance: Callable[[], float],
+) -> AsyncRetrying:
+    """A new object for every call: one that many tasks share mixes up their attempts."""
     first_failure: list[float] = []
 
     def is_worth_it(error: BaseException) -> bool:
@@ -112,15 +135,9 @@ async def persist(
     def tell(state: RetryCallState) -> None:
         before_wait(_failure(state), state.upcoming_sleep)
 
-    # A new object for every call: one that many tasks share mixes up their attempts.
-    retrying = AsyncRetrying(
+    return AsyncRetrying(
         retry=retry_if_exception(is_worth_it), wait=wait, stop=stop, before_sleep=tell, sleep=sleep, reraise=True
     )
-
-    async def call() -> T:  # tenacity awaits only what is a coroutine function by itself
-        return await attempt()
-
-    return await retrying(call)
 
 
 def _failure(state: RetryCallState) -> AttemptFailed:

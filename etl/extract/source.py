@@ -31,6 +31,7 @@ from etl.model import (
     PageRequest,
     Profile,
     Proof,
+    ReadPage,
     Reason,
     Record,
     Scope,
@@ -53,8 +54,8 @@ class AccountSource:
     """One app's listing of one account; session, places in flight, pace, retry budget and room for rows are shared
     with others.
 
-    `decode` turns a record's bytes into a Campaign or a Rejected and never raises. One source serves one run: it
-    remembers what is asked once per run. Raises ConfigError where `api` makes no address.
+    `read` tells what a page's records say and never raises. One source serves one run: it remembers what is asked once
+    per run. Raises ConfigError where `api` makes no address.
     """
 
     def __init__(
@@ -68,7 +69,7 @@ class AccountSource:
         session: aiohttp.ClientSession,
         in_flight: asyncio.Semaphore,
         room: Room,
-        decode: Callable[[bytes, Scope], Record],
+        read: ReadPage,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
         monotonic: Callable[[], float],
@@ -87,7 +88,7 @@ class AccountSource:
             budget=budget,
             session=session,
             in_flight=in_flight,
-            decode=decode,
+            read=read,
             clock=clock,
             sleep=sleep,
             monotonic=monotonic,
@@ -227,8 +228,10 @@ class AccountSource:
 
         A second request, around its other date, only where the first was answered without that row.
         """
-        scope, dates = reading.window.scope, observe.telling_dates(records)
-        if reading.profile.filtered_date is not None or scope in self._asked_which_date or dates is None:
+        scope = reading.window.scope
+        if reading.profile.filtered_date is not None or scope in self._asked_which_date:
+            return
+        if (dates := observe.telling_dates(records)) is None:
             return
         self._asked_which_date.add(scope)
         try:

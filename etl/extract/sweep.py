@@ -19,12 +19,15 @@ class Rows:
 
     def add(self, page: Page) -> bool:
         """Take a page in; whether it brought a row not seen before."""
+        self.largest = max(self.largest, len(page.records))
         before = len(self._records)
+        if len(page.by_key) == len(page.records) and self._records.keys().isdisjoint(page.by_key):
+            self._records.update(page.by_key)
+            return bool(page.by_key)
         for record in page.records:
             known = self._records.get(record.key)
             if known is None or not _updated_later(known, record):
                 self._records[record.key] = record
-        self.largest = max(self.largest, len(page.records))
         return len(self._records) > before
 
     @property
@@ -85,7 +88,7 @@ def elements(pages: Iterable[Page]) -> int:
 
 
 def keys(pages: Iterable[Page]) -> frozenset[str]:
-    return frozenset(record.key for page in pages for record in page.records)
+    return frozenset().union(*(page.by_key for page in pages))
 
 
 def outside(window: PageRequest, page: Page) -> bool:
@@ -93,11 +96,10 @@ def outside(window: PageRequest, page: Page) -> bool:
 
     The window's own bounds are both allowed: Kore.ai documents neither as exclusive.
     """
-    dates = [record.created_at for record in page.records if record.created_at is not None]
-    if not dates:
+    if not page.created:
         return False
-    early = window.start is not None and min(dates) < window.start
-    return early or (window.end is not None and max(dates) > window.end)
+    early = window.start is not None and min(page.created) < window.start
+    return early or (window.end is not None and max(page.created) > window.end)
 
 
 def ties_at_end(records: Sequence[Record]) -> int:
@@ -127,10 +129,9 @@ def empty(page: Page) -> Finding:
 
 def disorder(page: Page) -> Finding | None:
     """What keeps a page from being read in order of `createdAt`."""
-    dates = [record.created_at for record in page.records if record.created_at is not None]
-    if len(dates) < len(page.records):
+    if len(page.created) < len(page.records):
         return "a row without createdAt cannot be put in order", False
-    if any(one > other for one, other in pairwise(dates)):
+    if page.created != sorted(page.created):
         return "the server does not keep the order that was asked, createdAt ascending", False
     return None
 
@@ -180,7 +181,7 @@ def not_strict(window: PageRequest, total: int, asked: Sequence[PageRequest], pa
         return "the server sent rows that were created outside the window", False
     if any(page.has_more and not page.records for page in pages):
         return "an empty page says that more rows follow", True
-    texts = [frozenset(record.key for record in page.records) for page in pages if page.records]
+    texts = [frozenset(page.by_key) for page in pages if page.records]
     if len(set(texts)) < len(texts):
         return "the server sent the same page twice", True
     why = moved([total, *(page.total for page in pages)], elements(pages))

@@ -76,12 +76,9 @@ def own(records: Iterable[Record], window: Window, profile: Profile) -> tuple[tu
     rows = tuple(records)
     if not trusts_dates(profile) or window.reason is Reason.UNDATED:
         return rows, 0
-    kept = tuple(row for row in rows if row.created_at is None or _within(row.created_at, window))
+    start, end, is_open = window.start, window.end, window.reason is Reason.TAIL
+    kept = tuple([row for row in rows if (at := row.created_at) is None or (start <= at and (is_open or at < end))])
     return kept, len(rows) - len(kept)
-
-
-def _within(created_at: datetime, window: Window) -> bool:
-    return window.start <= created_at and (created_at < window.end or window.reason is Reason.TAIL)
 
 
 def halves(window: Window) -> tuple[Window, ...]:

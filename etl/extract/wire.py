@@ -159,8 +159,9 @@ class NoPage(AttemptFailed):
     """The answer is no page of campaigns, whatever its HTTP status says."""
 
 
-def parse_page(body: bytes, decode: Callable[[bytes], Record], server_now: datetime | None) -> Page:
-    """The page in an answer's body. Each record is judged by `decode` alone: a hostile one does not void the others.
+def parse_page(body: bytes, read: Callable[[bytes, list[bytes]], tuple[Record, ...]], now: datetime | None) -> Page:
+    """The page in an answer's body, `now` by the server's clock. Its records are judged by `read` alone, which is given
+    the list and its elements: a hostile one does not void the others.
 
     Raises NoPage where `status` is not success, `data.results` is no list, or something is said twice: that is a
     fault, never "no campaigns".
@@ -171,13 +172,14 @@ def parse_page(body: bytes, decode: Callable[[bytes], Record], server_now: datet
     if status is None or status.strip().lower() != SUCCESS:
         raise NoPage("the envelope's status is not success")
     data = _members(bytes(top.get("data", b"")), _NO_LIST)
+    results = bytes(data.get("results", b""))
     return Page(
-        records=tuple(decode(bytes(record)) for record in _elements(bytes(data.get("results", b"")))),
+        records=read(results, [bytes(record) for record in _elements(results)]),
         total=number(data.get("totalResults", _NULL)),
         has_more=_flag(data.get("hasMore", _NULL)),
         limit=number(data.get("limit", _NULL)),
         skip=number(data.get("skip", _NULL)),
-        server_now=server_now,
+        server_now=now,
     )
 
 

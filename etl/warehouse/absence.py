@@ -11,13 +11,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
+from typing import Any
 
 from sqlalchemy import Dialect, Executable, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import FilteredDate, Reason, Scope, Settled, State, Stock, Sweep
 from etl.warehouse import bulk, rejects, rows
-from etl.warehouse.dialect import as_parameter, in_values, not_in_values
+from etl.warehouse.dialect import as_json, in_values, not_in_values
 from etl.warehouse.schema import campaigns, rejected_records
 from etl.warehouse.scoped import of_scope, told
 
@@ -53,8 +54,8 @@ async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str
     seen = {record.campaign_id for record in sweep.records}
     if sweep.state is not State.PROVEN or not has_place or None in seen:
         return frozenset()
-    shown = [one for one in seen | sweep.unwanted if one is not None and rows.is_usable(one)]
-    asked = told(sweep.window.scope) | {"shown": as_parameter(shown, connection.dialect)}
+    shown = rows.usable(one for one in seen | sweep.unwanted if one is not None)
+    asked: dict[str, Any] = told(sweep.window.scope) | {"shown": as_json(shown)}
     if not undated:
         asked |= {"start": sweep.window.start, "end": sweep.window.end}
     found = await connection.execute(_unseen(connection.dialect, undated=undated), asked)
@@ -70,7 +71,7 @@ def _unseen(dialect: Dialect, *, undated: bool) -> Executable:
 
 async def unwanted(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
     """Live rows that the read showed with values that are left out: what was seen needs no proof."""
-    ids = sorted(filter(rows.is_usable, sweep.unwanted))
+    ids = sorted(rows.usable(sweep.unwanted))
     if not ids:
         return frozenset()
     wanted = in_values(campaigns.c.campaign_id, ids, connection.dialect)

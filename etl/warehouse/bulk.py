@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
+from itertools import chain, islice
 from typing import Any
 
 from sqlalchemy import ARRAY, TIMESTAMP, Dialect, Executable, FromClause, Table, bindparam, column, func, select
@@ -38,15 +39,19 @@ async def insert(connection: AsyncConnection, table: Table, rows: Sequence[Row])
         await insert_tuples(connection, table, tuple(rows[0]), [tuple(row.values()) for row in rows])
 
 
-async def insert_tuples(connection: AsyncConnection, table: Table, columns: tuple[str, ...], rows: Tuples) -> None:
-    """The same, of values in the order of `columns`."""
-    for chunk in _chunks(rows):
+async def insert_tuples(
+    connection: AsyncConnection, table: Table, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
+) -> None:
+    """The same, of values in the order of `columns`; each row may be made when it is its turn."""
+    left = iter(rows)
+    while (first := next(left, None)) is not None:
+        chunk = chain((first,), islice(left, CHUNK - 1))
         if dialect.is_postgres(connection):
             schema = connection.engine.get_execution_options()["schema_translate_map"][None]
             driver: Any = (await connection.get_raw_connection()).driver_connection
             await driver.copy_records_to_table(table.name, schema_name=schema, columns=columns, records=chunk)
         else:
-            await _executemany(connection, insert_into(table), table, columns, chunk)
+            await _executemany(connection, insert_into(table), table, columns, list(chunk))
 
 
 async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:

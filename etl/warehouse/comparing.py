@@ -89,7 +89,7 @@ class Comparing:
         shown = {record.campaign_id for record in sweep.records if record.campaign_id is not None}
         self._seen[scope] |= shown
         self._unwanted[scope] = (self._unwanted[scope] | sweep.unwanted) - shown
-        found = await self._warehouse.compare(scope, read)
+        found = await self._warehouse.compare(scope, [read[one] for one in sorted(read)])
         self._found += found
         return Loaded(unchanged=len(read) - len(found), updated=len(found))
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from etl.warehouse import dialect, failures
 from etl.warehouse.address import Address
 
-WINDOWS = 2
+WINDOWS = 3
 """Windows stored in PostgreSQL at once: each is held whole, and more would only take turns. What is short, such as a
 lease's renewal, does not queue behind them."""
 

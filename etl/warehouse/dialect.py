@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from sqlalchemy import (
     ARRAY,
     JSON,
@@ -25,7 +25,6 @@ from sqlalchemy import (
     any_,
     bindparam,
     cast,
-    column,
     event,
     func,
     select,
@@ -126,41 +125,41 @@ def in_values(column: ColumnElement[Any], values: Iterable[Any], dialect: Dialec
     if dialect.name == "postgresql":
         kind = BigInteger() if isinstance(column.type, BigInteger) else Text()
         return column == any_(bindparam(None, wanted, type_=ARRAY(kind)))
-    parts = func.json_each(json.dumps(wanted)).table_valued("value")
+    parts = func.json_each(as_json(wanted)).table_valued("value")
     return column.in_(select(parts.c.value))
 
 
 def pairs(dialect: Dialect) -> FromClause:
     """Ids and hashes, whatever their number, as a table `incoming(campaign_id, content_hash)`; which ones, `told_pairs`
-    says."""
+    says. As JSON, because the driver looks at each element of an array to see whether it is an array."""
+    told = bindparam("pairs", type_=Text())
     if dialect.name == "postgresql":
-        arrays = (bindparam(name, type_=ARRAY(Text())) for name in ("ids", "hashes"))
-        told = func.unnest(*arrays).table_valued(column("campaign_id", Text), column("content_hash", Text))
-        return told.render_derived(name="incoming")
-    each = func.json_each(bindparam("pairs", type_=Text())).table_valued("value")
-    part = [func.json_extract(each.c.value, place, type_=Text) for place in ("$[0]", "$[1]")]
+        each = func.json_each_text(cast(told, JSON)).table_valued("key", "value")
+        part: list[ColumnElement[Any]] = [type_coerce(each.c.key, Text), type_coerce(each.c.value, Text)]
+    else:
+        each = func.json_each(told).table_valued("value")
+        part = [func.json_extract(each.c.value, place, type_=Text) for place in ("$[0]", "$[1]")]
     return select(part[0].label("campaign_id"), part[1].label("content_hash")).subquery("incoming")
 
 
-def told_pairs(hashes: Mapping[str, str], dialect: Dialect) -> dict[str, Any]:
-    """The parameters of `pairs`."""
-    if dialect.name == "postgresql":
-        return {"ids": list(hashes), "hashes": list(hashes.values())}
-    return {"pairs": json.dumps(list(hashes.items()))}
+def told_pairs(hashes: Mapping[str, str], dialect: Dialect) -> dict[str, str]:
+    """The parameter of `pairs`."""
+    return {"pairs": as_json(hashes if dialect.name == "postgresql" else list(hashes.items()))}
 
 
 def not_in_values(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[bool]:
-    """`column` is none of the values, whatever their number, of the parameter `name`: see `as_parameter`."""
+    """`column` is none of the values, whatever their number, of the parameter `name`: told `as_json`."""
+    told = bindparam(name, type_=Text())
     if dialect.name == "postgresql":
-        told = func.unnest(bindparam(name, type_=ARRAY(Text()))).table_valued("value").render_derived(name="told")
-        return ~select(told.c.value).where(told.c.value == column).exists()
-    parts = func.json_each(bindparam(name, type_=Text())).table_valued("value")
+        each = func.json_array_elements_text(cast(told, JSON)).table_valued("value")
+        return ~select(each.c.value).where(type_coerce(each.c.value, Text) == column).exists()
+    parts = func.json_each(told).table_valued("value")
     return column.not_in(select(parts.c.value))
 
 
-def as_parameter(values: Sequence[str], dialect: Dialect) -> Any:
-    """Any number of texts as one parameter."""
-    return values if dialect.name == "postgresql" else json.dumps(values)
+def as_json(values: Sequence[Any] | Mapping[str, str]) -> str:
+    """Any number of values as one parameter."""
+    return msgspec.json.encode(values).decode()
 
 
 def json_number(column: ColumnElement[Any], name: str, dialect: Dialect) -> ColumnElement[Any]:

@@ -65,13 +65,25 @@ def _speaks(one: Change) -> bool:
 
 def of_new(new: Iterable[Campaign], account_id: str, at: datetime) -> Links:
     """The links of campaigns never stored before. `new` in id order."""
-    added: list[Link] = []
-    lists: dict[int, str] = {}
-    for one in new:
-        names = {contact_list_id(account_id, name): name for name in one.contact_lists or ()}
-        added += [Link(one.campaign_id, key, at) for key in sorted(names)]
-        lists |= names
-    return Links(tuple(added), (), lists)
+    keys = _Keys(account_id)
+    added = [
+        Link(one.campaign_id, key, at)
+        for one in new
+        for key in sorted({keys[name] for name in one.contact_lists or ()})
+    ]
+    return Links(tuple(added), (), {key: name for name, key in keys.items()})
+
+
+class _Keys(dict[str, int]):
+    """Names of an account's lists -> their keys, each made when it is first asked for."""
+
+    def __init__(self, account_id: str) -> None:
+        super().__init__()
+        self._account_id = account_id
+
+    def __missing__(self, name: str) -> int:
+        self[name] = key = contact_list_id(self._account_id, name)
+        return key
 
 
 def difference(account_id: str, run_id: str, changes: Iterable[Change], stored: Iterable[Link]) -> Links:

@@ -4,7 +4,7 @@ sorted; what a change ends is copied out first (history.py)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Dialect, Executable, and_, bindparam, delete, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import Campaign, Decode, Loaded, Record, Rejected, Sweep, Unread
+from etl.model import Campaign, Loaded, ReadOn, Rejected, Sweep, Unread
 from etl.warehouse import bulk, history, links, rejects, rows
 from etl.warehouse.dialect import in_values, pairs, told_pairs
 from etl.warehouse.links import Link, Links
@@ -47,19 +47,19 @@ async def load(
     app_rank: Mapping[str, int],
     *,
     rewrite: bool,
-    decode: Decode,
+    read_on: ReadOn,
     withhold: Withhold | None = None,
 ) -> Stored:
-    """Store a window's records in the caller's transaction; of those that are new or changed `decode` reads what was
+    """Store a window's records in the caller's transaction; of those that are new or changed `read_on` reads what was
     left unread. A row stored meanwhile by another writer raises RowConflict: the caller looks again."""
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
-    unlike = await look(connection, _campaigns(sweep), moment)
-    sweep = replace(sweep, records=tuple(_read(sweep.records, unlike, decode, moment)))
-    read = _campaigns(sweep)
+    unlike = await look(connection, read := _campaigns(sweep), moment)
+    if unlike:
+        read = _campaigns(sweep := _read(sweep, unlike, read_on))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]
     looked = rows.sort(read, unlike, moment, app_rank)
     changes = await _changes(connection, looked, moment)
-    unmarked = await _unmarked(connection, {one.campaign_id for one in rejected} - _ids(read), moment)
+    unmarked = await _unmarked(connection, {one.campaign_id for one in rejected} - read.keys(), moment)
     of_links = await write(connection, looked.new, [*changes, *unmarked], moment)
     records = rejects.of_records(sweep.window.scope, rejected, looked.refused)
     fields = rejects.of_fields(sweep.window.scope, looked.new, changes)
@@ -74,20 +74,17 @@ def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bo
     return Moment(run_id, sweep.window.scope, sweep.finished_at, sweep.finished_at + skew, rewrite, withhold)
 
 
-def _campaigns(sweep: Sweep) -> tuple[Campaign | Unread, ...]:
-    return rows.once(record for record in sweep.records if not isinstance(record, Rejected))
+def _campaigns(sweep: Sweep) -> dict[str, Campaign | Unread]:
+    return {record.campaign_id: record for record in sweep.records if not isinstance(record, Rejected)}
 
 
-def _read(
-    records: Iterable[Record], unlike: Mapping[str, Glimpse | None], decode: Decode, moment: Moment
-) -> Iterator[Record]:
-    """The records, those that are not plainly stored as they came read whole."""
-    for one in records:
-        yield decode(one.raw, moment.scope) if isinstance(one, Unread) and one.campaign_id in unlike else one
-
-
-def _ids(campaigns: Iterable[Campaign | Unread]) -> set[str]:
-    return {one.campaign_id for one in campaigns}
+def _read(sweep: Sweep, unlike: Mapping[str, Glimpse | None], read_on: ReadOn) -> Sweep:
+    """The sweep, those of its records that are not plainly stored as they came read whole."""
+    records = [
+        read_on(one, sweep.window.scope) if type(one) is Unread and one.campaign_id in unlike else one
+        for one in sweep.records
+    ]
+    return replace(sweep, records=tuple(records))
 
 
 async def _changes(connection: AsyncConnection, looked: Sorted, moment: Moment) -> list[Change]:
@@ -97,7 +94,7 @@ async def _changes(connection: AsyncConnection, looked: Sorted, moment: Moment) 
 
 async def _unmarked(connection: AsyncConnection, ids: Iterable[str | None], moment: Moment) -> list[Change]:
     """What becomes of campaigns whose record came and could not be stored: those of the scope lose their marks."""
-    full = await full_rows(connection, sorted(one for one in ids if one is not None and rows.is_usable(one)))
+    full = await full_rows(connection, sorted(rows.usable(one for one in ids if one is not None)))
     return [rows.unmarked(row, moment) for row in full.values() if rows.is_marked(row, moment.scope)]
 
 
@@ -119,16 +116,19 @@ def _stored(looked: Sorted, changes: Sequence[Change], of_links: Links, rejected
 
 
 async def look(
-    connection: AsyncConnection, read: Sequence[Campaign | Unread], moment: Moment
+    connection: AsyncConnection, read: Mapping[str, Campaign] | Mapping[str, Campaign | Unread], moment: Moment
 ) -> dict[str, Glimpse | None]:
     """The first look, done by the database: of these campaigns all that are not plainly stored as they came, with what
     is stored of them; None = nothing. Ids that no database takes are left out."""
-    asked = {one.campaign_id: one.content_hash for one in read if rows.is_usable(one.campaign_id)}
+    asked = {one: read[one].content_hash for one in rows.usable(read)}
     if not asked:
         return {}
     unlike = _unlike(connection.dialect, rewrite=moment.rewrite)
     found = await connection.execute(unlike, told(moment.scope) | told_pairs(asked, connection.dialect))
-    return {row[0]: None if row[1] is None else Glimpse(row[1], row[2], row[3], bool(row[4])) for row in found}
+    return {
+        campaign_id: None if account_id is None else Glimpse(account_id, app_id, channel, bool(marked))
+        for campaign_id, account_id, app_id, channel, marked in found.all()
+    }
 
 
 @lru_cache(maxsize=16)

@@ -10,7 +10,7 @@ after the one before it, so that the intervals of its history cannot bend.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
@@ -172,7 +172,11 @@ def _encodes(text: str) -> bool:
 
 def stored_text(raw: bytes) -> str:
     """A record's text as `raw` holds it."""
-    return storable(raw.decode("utf-8", "surrogatepass"))
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return storable(raw.decode("utf-8", "surrogatepass"))
+    return text if "\x00" not in text else storable(text)
 
 
 def is_usable(campaign_id: str) -> bool:
@@ -180,33 +184,38 @@ def is_usable(campaign_id: str) -> bool:
     return 0 < len(campaign_id) <= LONGEST_ID and storable(campaign_id) == campaign_id
 
 
+def usable(campaign_ids: Iterable[str]) -> list[str]:
+    """Those of the ids that are."""
+    ids = list(campaign_ids)
+    plain = all(ids) and "".join(ids).isascii() and "\x00" not in "".join(ids)
+    return ids if plain and max(map(len, ids), default=0) <= LONGEST_ID else [one for one in ids if is_usable(one)]
+
+
 # -- first look -------------------------------------------------------------------------------------------------------
 
 
-def once(campaigns: Iterable[C]) -> tuple[C, ...]:
-    """Each id once, the last one read, in id order."""
-    by_id = {campaign.campaign_id: campaign for campaign in campaigns}
-    return tuple(by_id[campaign_id] for campaign_id in sorted(by_id))
+def once(campaigns: Iterable[C]) -> dict[str, C]:
+    """Each id once, with the last one read of it."""
+    return {campaign.campaign_id: campaign for campaign in campaigns}
 
 
 def sort(
-    campaigns: Sequence[Campaign | Unread],
+    campaigns: Mapping[str, Campaign] | Mapping[str, Campaign | Unread],
     looked: Mapping[str, Glimpse | None],
     moment: Moment,
     app_rank: Mapping[str, int],
 ) -> Sorted:
-    """What the first look settles. `campaigns` as `once` gives them; those that `looked` does not name are plainly
-    stored as they came, of those that it knows no row of none is stored."""
+    """What the first look settles, in id order. `campaigns` as `once` gives them; those that `looked` does not name are
+    plainly stored as they came, of those that it knows no row of none is stored."""
     new: list[Campaign] = []
     compare: list[Campaign] = []
-    refused: list[tuple[Campaign | Unread, Refusal]] = []
-    for campaign in campaigns:
-        if campaign.campaign_id not in looked:
-            if not is_usable(campaign.campaign_id):
-                refused.append((campaign, Refusal.UNUSABLE_ID))
-        elif isinstance(campaign, Unread):
+    unusable = sorted(campaigns.keys() - usable(campaigns))
+    refused: list[tuple[Campaign | Unread, Refusal]] = [(campaigns[one], Refusal.UNUSABLE_ID) for one in unusable]
+    for campaign_id in sorted(looked):
+        campaign, glimpse = campaigns[campaign_id], looked[campaign_id]
+        if isinstance(campaign, Unread):
             raise TypeError("A campaign that is new or changed was not read.")
-        elif (glimpse := looked[campaign.campaign_id]) is None:
+        if glimpse is None:
             new.append(campaign)
         elif (refusal := _refusal(glimpse, moment.scope)) is not None:
             refused.append((campaign, refusal))
@@ -248,22 +257,13 @@ def later(seen_at: datetime, known: datetime) -> datetime:
     return max(seen_at, known + TICK)
 
 
-def insertions(new: Iterable[Campaign], moment: Moment) -> list[tuple[Any, ...]]:
+def insertions(new: Iterable[Campaign], moment: Moment) -> Iterator[tuple[Any, ...]]:
     """The rows of campaigns never stored before, their values in the order of INSERTED."""
     owner = (moment.scope.account_id, moment.scope.app_id, moment.scope.channel.value)
     stamps = (*[moment.seen_at] * 4, moment.run_id)
-    return [
-        (
-            one.campaign_id,
-            *owner,
-            *_typed(one),
-            stored_text(one.raw),
-            one.content_hash,
-            _names(one.contact_lists or ()),
-            *stamps,
-        )
-        for one in new
-    ]
+    for one in new:
+        names = _names(one.contact_lists or ())
+        yield (one.campaign_id, *owner, *_typed(one), stored_text(one.raw), one.content_hash, names, *stamps)
 
 
 def without_text(stored: Row, withhold: Withhold | None) -> Row:

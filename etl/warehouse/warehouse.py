@@ -25,12 +25,14 @@ from etl.model import (
     Loaded,
     Mended,
     Profile,
+    ReadOn,
     Rejected,
     Scope,
     ScopeState,
     Settled,
     Stock,
     Sweep,
+    Unread,
     Verdict,
 )
 from etl.warehouse import (
@@ -82,7 +84,7 @@ async def _looking_again(store: Callable[[], Awaitable[T]]) -> T:
     raise AssertionError("unreachable")
 
 
-def _none_unread(_raw: bytes, _scope: Scope) -> Campaign | Rejected:
+def _none_unread(_seen: Unread, _scope: Scope) -> Campaign | Rejected:
     raise TypeError("A record came unread, and this warehouse was not told how to read it.")
 
 
@@ -97,11 +99,11 @@ class Warehouse:
         database: Database,
         clock: Callable[[], datetime],
         sleep: Sleep,
-        decode: Decode,
+        read_on: ReadOn,
         withhold: Withhold | None = None,
     ) -> None:
         self._database = database
-        self._decode = decode
+        self._read_on = read_on
         self._withhold = withhold
         self._clock = clock
         self._sleep = sleep
@@ -116,16 +118,16 @@ class Warehouse:
         password: str | None = None,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        decode: Decode = _none_unread,
+        read_on: ReadOn = _none_unread,
         withhold: Withhold | None = None,
     ) -> Warehouse:
         """A warehouse at `url`; nothing is opened yet. Raises ConfigError for a URL that cannot be used.
 
-        `schema` is PostgreSQL's; `password` is used where the URL has none. `decode` reads what comes unread, where it
-        is new or changed. `withhold`: message texts are not to be
-        stored, and what is stored of them already is taken out wherever such a row is touched.
+        `schema` is PostgreSQL's; `password` is used where the URL has none. `read_on` reads what comes unread, where
+        it is new or changed. `withhold`: message texts are not to be stored, and what is stored of them already is
+        taken out wherever such a row is touched.
         """
-        return cls(Database(address.parse(url, schema=schema, password=password)), clock, sleep, decode, withhold)
+        return cls(Database(address.parse(url, schema=schema, password=password)), clock, sleep, read_on, withhold)
 
     async def __aenter__(self) -> Self:
         return self
@@ -228,7 +230,7 @@ class Warehouse:
                 sweep,
                 app_rank,
                 rewrite=rewrite,
-                decode=self._decode,
+                read_on=self._read_on,
                 withhold=self._withhold,
             )
             absent = await absence.candidates(connection, sweep)

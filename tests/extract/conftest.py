@@ -14,6 +14,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from etl import transform
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
@@ -187,7 +188,7 @@ def rig(time: Time, session: aiohttp.ClientSession) -> Callable[..., Rig]:
             session=session,
             in_flight=asyncio.Semaphore(8),
             room=Room(10_000),
-            decode=decode,
+            read=transform.each(decode),
             clock=clock,
             sleep=time.sleep,
             monotonic=time.monotonic,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -21,17 +22,26 @@ from etl.errors import (
     TokenRefused,
 )
 from etl.extract.answers import Answer, NotAccepted, error, page, retry_after
-from etl.model import Rejected
+from etl.model import Record, Rejected
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 ODD_TOKEN = b'{"errors":[{"msg":"Invalid SDK credentials","code":4002}]}'
 SCOPE = b'{"errors":[{"msg":"Permission denied. Scope is incorrect!","code":4002}]}'
 
 
+def read(_: bytes, raws: Sequence[bytes]) -> tuple[Record, ...]:
+    return tuple(Rejected("k", repr(raw), "r") for raw in raws)
+
+
 def stopped_by(status: int, body: bytes, **headers: str) -> SourceError:
     answer = Answer(status, CIMultiDict({name.replace("_", "-"): value for name, value in headers.items()}), body)
     with pytest.raises(SourceError) as caught:
-        page(answer, lambda raw: Rejected("k", repr(raw), "r"), now=NOW, where="account a, app b at h")
+        page(
+            answer,
+            read,
+            now=NOW,
+            where="account a, app b at h",
+        )
     assert "account a, app b at h" in str(caught.value)
     return caught.value
 
@@ -95,7 +105,7 @@ def test_a_campaign_named_rate_limit_is_a_campaign() -> None:
     """A good page is never searched for words."""
     body = b'{"status":"success","message":"rate limit","data":{"results":[{"name":"rate limit"}]}}'
     answer = Answer(200, CIMultiDict(), body)
-    assert len(page(answer, lambda raw: Rejected("k", repr(raw), "r"), now=NOW, where="x").records) == 1
+    assert len(page(answer, read, now=NOW, where="x").records) == 1
 
 
 def test_error_texts_are_short_and_printable_and_no_payload() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -20,6 +21,10 @@ def keep(raw: bytes) -> Record:
     return Rejected(key=str(hash(raw)), raw=raw.decode("utf-8", "replace"), reason="kept as it came")
 
 
+def read(_: bytes, raws: Sequence[bytes]) -> tuple[Record, ...]:
+    return tuple(map(keep, raws))
+
+
 def page(results: bytes, rest: bytes = b'"hasMore": true, "totalResults": 8, "limit": 2, "skip": 0') -> Page:
     body = (
         b'{"status": "success", "message": "Campaign  retrieved", "data": {"results": ['
@@ -28,7 +33,7 @@ def page(results: bytes, rest: bytes = b'"hasMore": true, "totalResults": 8, "li
         + rest
         + b"}}"
     )
-    return wire.parse_page(body, keep, None)
+    return wire.parse_page(body, read, None)
 
 
 def raws(got: Page) -> list[str]:
@@ -66,11 +71,11 @@ def test_numbers_of_the_envelope_are_read_tolerantly(raw: bytes, expected: int |
 def test_an_envelope_that_says_a_thing_twice_is_no_page(record: bytes, before: bytes, after: bytes) -> None:
     """Readers would differ in what it says: it is a fault, whichever decoder reads it. Records may."""
     inside = b'"data":{"results":[' + record + b',{"a":1,"a":2}],"totalResults":2}'
-    assert len(wire.parse_page(b'{"status":"success",' + inside + b"}", keep, None).records) == 2
+    assert len(wire.parse_page(b'{"status":"success",' + inside + b"}", read, None).records) == 2
     with pytest.raises(wire.NoPage, match="twice"):
-        wire.parse_page(b"{" + before + b'"status":"success",' + inside + after + b"}", keep, None)
+        wire.parse_page(b"{" + before + b'"status":"success",' + inside + after + b"}", read, None)
     with pytest.raises(wire.NoPage, match="twice"):
-        wire.parse_page(b'{"status":"success",' + inside[:-1] + b',"results":[]}}', keep, None)
+        wire.parse_page(b'{"status":"success",' + inside[:-1] + b',"results":[]}}', read, None)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +100,7 @@ def test_one_hostile_record_does_not_void_its_page(record: bytes) -> None:
     """Whatever a record holds, its neighbours and the envelope are read and it reaches decode byte for byte."""
     seen: list[bytes] = []
     body = b'{"status":"success","data":{"totalResults":3,"results":[' + GOOD + b"," + record + b" ," + GOOD + b"]}}"
-    got = wire.parse_page(body, lambda raw: (seen.append(raw), keep(raw))[1], None)
+    got = wire.parse_page(body, lambda _, raws: (seen.extend(raws), read(_, raws))[1], None)
     assert seen == [GOOD, record, GOOD]
     assert got.total == 3
 
@@ -127,13 +132,13 @@ NO_PAGES = [
 def test_what_is_no_page_is_a_fault_never_no_campaigns(body: bytes) -> None:
     """Error envelopes, HTML, missing lists and cut-off bodies raise, although an empty list would parse."""
     with pytest.raises(wire.NoPage):
-        wire.parse_page(body, keep, None)
+        wire.parse_page(body, read, None)
 
 
 def test_an_empty_list_is_an_answer() -> None:
     """No campaigns is said by an empty list in a success envelope; a byte order mark does not hide it."""
     body = b'\xef\xbb\xbf{"status":"success","data":{"results":[],"totalResults":0,"hasMore":false}}'
-    assert wire.parse_page(body, keep, None).total == 0
+    assert wire.parse_page(body, read, None).total == 0
 
 
 json_values = st.recursive(
@@ -153,7 +158,7 @@ def test_arbitrary_json_anywhere_never_crashes(value: Any, place: str) -> None:
     body = json.dumps(whole).encode("utf-8", "surrogatepass")
     wire.error_body(body)
     try:
-        got = wire.parse_page(body, keep, None)
+        got = wire.parse_page(body, read, None)
     except wire.NoPage:
         assert place != "record"
         assert place != "total"
@@ -167,7 +172,7 @@ def test_arbitrary_bytes_never_crash(body: bytes) -> None:
     """Bytes that are no JSON give NoPage, and an error body can be made of them."""
     wire.error_body(body)
     with pytest.raises(wire.NoPage):
-        wire.parse_page(body, keep, None)
+        wire.parse_page(body, read, None)
 
 
 @settings(max_examples=100, deadline=None)

@@ -16,7 +16,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,7 +29,7 @@ from hostile import MEGABYTE, REJECTED, STORED
 from etl import transform, withheld
 from etl.errors import SourceError
 from etl.extract import answers, attempt, wire
-from etl.model import Campaign, Channel, Page, Record, Rejected, Scope
+from etl.model import Campaign, Channel, Page, Record, Rejected, Scope, Unread
 from etl.sandbox.catalogue import build_catalogue
 from etl.sandbox.listing import dump
 
@@ -164,6 +164,15 @@ def decode(raw: bytes) -> Record:
     return found
 
 
+def read(page: bytes, raws: Sequence[bytes]) -> tuple[Record, ...]:
+    """A page's records; a glance at the whole page must tell the same of each."""
+    records = tuple(decode(raw) for raw in raws)
+    for whole, seen in zip(records, transform.glance(page, raws, SCOPE), strict=True):
+        if whole != (transform.read_on(seen, SCOPE) if isinstance(seen, Unread) else seen):
+            raise AssertionError("what a glance and reading on tell is not what the record says")
+    return records
+
+
 def judge(response: Response, good: dict[bytes, Record], read: Callable[[], Page]) -> str:
     """What became of it; AssertionError where something was lost."""
     try:
@@ -266,7 +275,7 @@ class Client:
             self._session, self._url, headers={}, body=b"{}", timeout_seconds=ATTEMPT_SECONDS, max_body_bytes=BODY_BYTES
         )
         now = datetime.now(UTC)
-        return answers.page(answer, decode, now=now, where="here")
+        return answers.page(answer, read, now=now, where="here")
 
 
 # -- running ----------------------------------------------------------------------------------------------------------
@@ -287,7 +296,7 @@ def peak_mb() -> float:
 
 
 def parsed(response: Response, good: dict[bytes, Record]) -> str:
-    return judge(response, good, lambda: wire.parse_page(response.body, decode, None))
+    return judge(response, good, lambda: wire.parse_page(response.body, read, None))
 
 
 def over_http(rng: random.Random, client: Client, response: Response, good: dict[bytes, Record]) -> str:
@@ -333,7 +342,7 @@ def guided(seconds: int) -> None:
         body = b'{"status":"success","data":{"results":[' + data + b"]}}"
         for text in (data, body):
             try:
-                wire.parse_page(text, decode, None)
+                wire.parse_page(text, read, None)
             except wire.NoPage:
                 wire.error_body(text)
 

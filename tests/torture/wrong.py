@@ -35,7 +35,7 @@ async def _store_once(
         await ledger.note_sweep(connection, place, sweep, Loaded(), 0)
     async with self._database.write() as connection:
         await self._fence(connection, lease, sweep.window.scope)
-        stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite, decode=self._decode)
+        stored = await loader.load(connection, run_id, sweep, app_rank, rewrite=rewrite, read_on=self._read_on)
         absent = await absence.candidates(connection, sweep)
         unwanted = await absence.unwanted(connection, sweep)
     return replace(stored.loaded, absent=absent, unwanted=unwanted)
