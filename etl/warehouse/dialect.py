@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,8 @@ WRITES = "kore_etl_writes"
 """Execution option of a connection whose transaction will write."""
 
 WAL_TRIES = 20
-CONNECTIONS = 4
-"""At most open at once, two of them for windows: each costs a PostgreSQL server a process that first looks all tables
+CONNECTIONS = 5
+"""At most open at once, three of them for windows: each costs a PostgreSQL server a process that first looks all tables
 up, and SQLite a cache of pages."""
 
 POOL_SECONDS = 60.0
@@ -206,6 +207,7 @@ def utc_day(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[str 
     return func.substr(instant, 1, 10)
 
 
+@lru_cache(maxsize=64)
 def insert_missing(table: Table, dialect: Dialect) -> Insert:
     """An insert that leaves rows alone whose key exists."""
     if dialect.name == "postgresql":
