@@ -13,7 +13,7 @@ from etl.errors import KoreEtlError, WarehouseError
 from etl.model import AccountEnd, Began, Emit, RunOutcome, Verdict
 from etl.turn import Account, Job, Order, Warehouse
 
-ACCOUNTS_AT_ONCE = 16
+ACCOUNTS_AT_ONCE = 32
 """How many accounts are under way together; `max_rows_held` bounds the rows that they hold."""
 
 SILENT_SECONDS = 5.0

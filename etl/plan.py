@@ -6,7 +6,8 @@ open tail last, so that a row that moves while the others are read (a server tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
@@ -169,11 +170,11 @@ def _rolling_share(
 
 def _first_rows(interval: Interval, state: ScopeState, rows: int) -> Interval:
     """The beginning of an interval that holds about so many rows, cut at a midnight."""
-    for day, count in state.density:
-        if interval.start < day + _DAY and day < interval.end:
-            rows -= ceil(count * _scale(state))
-            if rows <= 0:
-                return Interval(interval.start, min(day + _DAY, interval.end))
+    scale = _scale(state)
+    for day, count in _days_in(interval, state):
+        rows -= ceil(count * scale)
+        if rows <= 0:
+            return Interval(interval.start, min(day + _DAY, interval.end))
     return interval
 
 
@@ -184,8 +185,10 @@ def _needs_no_dates(state: ScopeState, policy: Policy) -> bool:
         return False
     if state.profile.filtered_date is FilteredDate.NEITHER:
         return True
+    if is_large(state, policy):
+        return False
     dateless = state.stored - sum(rows for _, rows in state.density)
-    return not is_large(state, policy) and (state.profile.filtered_date is FilteredDate.UPDATED or dateless > 0)
+    return state.profile.filtered_date is FilteredDate.UPDATED or dateless > 0
 
 
 def _is_all_stored(state: ScopeState, policy: Policy) -> bool:
@@ -275,11 +278,16 @@ def minutes(priced: Iterable[Priced], limits: Mapping[str, int]) -> float | None
 def _rows_in(interval: Interval, state: ScopeState) -> float:
     """Rows created in the interval, by the days of the stored ones; a day that it cuts counts by the share of it."""
     rows = 0.0
-    for day, count in state.density:
+    for day, count in _days_in(interval, state):
         start, end = max(interval.start, day), min(interval.end, day + _DAY)
-        if start < end:
-            rows += count * ((end - start) / _DAY)
+        rows += count * ((end - start) / _DAY)
     return rows * _scale(state)
+
+
+def _days_in(interval: Interval, state: ScopeState) -> Sequence[tuple[datetime, int]]:
+    """The days of the density that the interval touches: found, because there are years of days and many windows."""
+    first = bisect_right(state.density, interval.start, key=lambda day: day[0] + _DAY)
+    return state.density[first : bisect_left(state.density, interval.end, key=lambda day: day[0])]
 
 
 def _scale(state: ScopeState) -> float:

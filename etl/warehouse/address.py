@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-from uuid import uuid4
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -129,14 +128,16 @@ def _port(given: str | None, default: int | None) -> int | None:
 
 
 def _postgres_arguments(options: dict[str, str], host: str | None) -> dict[str, Any]:
-    """What asyncpg is called with. Statement caches are off: behind a transaction pooler they name statements that
-    another server connection never saw."""
+    """What asyncpg is called with.
+
+    Without a cache of its own the driver names no statement, and sends its text along at each execution: so it works
+    behind a transaction pooler, where each transaction meets a server that never saw it. SQLAlchemy keeps what a
+    statement takes and gives, which spares the round trips that ask for it.
+    """
     arguments: dict[str, Any] = {
         "timeout": _seconds(options, "connect_timeout", CONNECT_SECONDS),
         "command_timeout": _seconds(options, "command_timeout", STATEMENT_SECONDS),
         "statement_cache_size": 0,
-        "prepared_statement_cache_size": 0,
-        "prepared_statement_name_func": _statement_name,
     }
     if host:
         arguments["host"] = host
@@ -156,10 +157,6 @@ def _postgres_arguments(options: dict[str, str], host: str | None) -> dict[str, 
         "sslrootcert, sslcert, sslkey and sslcrl",
     )
     return arguments
-
-
-def _statement_name() -> str:
-    return f"kore_etl_{uuid4().hex}"
 
 
 def _encryption(options: dict[str, str]) -> ssl.SSLContext | str | bool | None:

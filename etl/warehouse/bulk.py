@@ -16,7 +16,6 @@ from sqlalchemy import ARRAY, TIMESTAMP, Dialect, Executable, FromClause, Table,
 from sqlalchemy import insert as insert_into
 from sqlalchemy import update as update_of
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from etl.warehouse import dialect
@@ -51,7 +50,7 @@ async def insert_tuples(
             driver: Any = (await connection.get_raw_connection()).driver_connection
             await driver.copy_records_to_table(table.name, schema_name=schema, columns=columns, records=chunk)
         else:
-            await _executemany(connection, insert_into(table), table, columns, list(chunk))
+            await _executemany(connection, _insert(table), table, columns, list(chunk))
 
 
 async def insert_missing(connection: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
@@ -121,26 +120,35 @@ def _update_from_arrays(table: Table, key: str, columns: tuple[str, ...]) -> Exe
 
 
 @lru_cache(maxsize=64)
+def _insert(table: Table) -> Executable:
+    """The same object each time, so that it is worded once."""
+    return insert_into(table)
+
+
+@lru_cache(maxsize=64)
 def _update_one(table: Table, key: str, columns: tuple[str, ...]) -> Executable:
     values: dict[str, Any] = {name: bindparam(name) for name in columns if name != key}
     return update_of(table).where(table.c[key] == bindparam(KEY)).values(values)
 
 
 async def _executemany(
-    connection: AsyncConnection, statement: Any, table: Table, names: tuple[str, ...], rows: Tuples
+    connection: AsyncConnection, statement: Executable, table: Table, names: tuple[str, ...], rows: Tuples
 ) -> None:
     """The driver's own, of values as SQLAlchemy would have bound them."""
-    compiled = statement.compile(dialect=connection.dialect, column_keys=list(names))
+    worded, order = _worded(statement, names, connection.dialect)
     transposed: Iterator[tuple[Any, ...]] = zip(*rows, strict=True)
     values = dict(zip(names, transposed, strict=True))
-    bound = (_bound(values[name], table, name, connection.dialect) for name in _order(compiled))
+    bound = (_bound(values[name], table, name, connection.dialect) for name in order)
     driver: Any = (await connection.get_raw_connection()).driver_connection
-    async with driver.executemany(str(compiled), list(zip(*bound, strict=True))):
+    async with driver.executemany(worded, list(zip(*bound, strict=True))):
         pass
 
 
-def _order(compiled: SQLCompiler) -> Sequence[str]:
-    return compiled.positiontup or ()
+@lru_cache(maxsize=64)
+def _worded(statement: Any, names: tuple[str, ...], dialect: Dialect) -> tuple[str, Sequence[str]]:
+    """A statement's text, and its parameters in order."""
+    compiled = statement.compile(dialect=dialect, column_keys=list(names))
+    return str(compiled), compiled.positiontup or ()
 
 
 def _bound(values: Sequence[Any], table: Table, name: str, dialect: Dialect) -> Iterable[Any]:

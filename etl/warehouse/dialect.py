@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import closing
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,9 @@ WRITES = "kore_etl_writes"
 """Execution option of a connection whose transaction will write."""
 
 WAL_TRIES = 20
-CONNECTIONS = 6
-"""At most open at once to a PostgreSQL server, which each costs a process and its caches."""
+CONNECTIONS = 5
+"""At most open at once to a PostgreSQL server, three of them for windows: each costs a process that first looks all
+tables up."""
 
 READERS_AND_WRITER = 3
 """The same of a SQLite file: each has a cache of pages of its own, and one writes at a time."""
@@ -86,8 +88,10 @@ def _set_up(connection: Any, _record: Any) -> None:
 
 
 def _begin(connection: Connection) -> None:
+    """Through the driver: SQLAlchemy's cursor would cross to the driver's thread three times instead of once."""
     writes = connection.get_execution_options().get(WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    adapted: Any = connection.connection.dbapi_connection
+    adapted.run_async(lambda driver: driver.execute("BEGIN IMMEDIATE" if writes else "BEGIN"))
 
 
 def enable_wal(file: Path, timeout: float) -> None:
@@ -225,6 +229,7 @@ def utc_day(instant: ColumnElement[Any], dialect: Dialect) -> ColumnElement[str 
     return func.substr(instant, 1, 10)
 
 
+@lru_cache(maxsize=64)
 def insert_missing(table: Table, dialect: Dialect) -> Insert:
     """An insert that leaves rows alone whose key exists."""
     if dialect.name == "postgresql":

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Executable, Row, RowMapping, case, func, select
+from sqlalchemy import Dialect, Executable, RowMapping, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import (
@@ -258,18 +258,18 @@ def _reject(row: RowMapping) -> RejectLine:
 async def scope_state(connection: AsyncConnection, scope: Scope, keep: str | None) -> ScopeState:
     """What the planner needs to know of a scope."""
     lines = await ledger.lines(connection, scope, keep)
-    groups = (await connection.execute(_groups(connection.dialect), told(scope))).all()
+    rows = _rows((await connection.execute(_groups(connection.dialect), told(scope))).all())
     row = (await connection.execute(_BESIDES, told(scope) | {"keep": keep})).mappings().one()
     return ScopeState(
         scope=scope,
-        stored=sum(group.rows for group in groups),
+        stored=rows.live,
         proven=ledger.proven(lines),
         unproven=ledger.unproven(lines),
         profile=_profile(row),
-        density=_density(groups),
+        density=tuple(sorted(rows.per_day.items())),
         proofs=ledger.proofs(lines),
-        missing=tuple(sorted(group.missed for group in groups if group.missed for _ in range(group.rows))),
-        unfinished=sum(group.unfinished for group in groups),
+        missing=tuple(sorted(rows.missing)),
+        unfinished=rows.unfinished,
         fed_at=row["fed_at"],
         synced_at=row["synced_at"],
         keep=keep,
@@ -288,15 +288,31 @@ def _groups(dialect: Dialect) -> Executable:
     return select(day, missed, func.count().label("rows"), unfinished).where(absence.LIVE).group_by(day, missed)
 
 
-def _density(groups: Iterable[Row[Any]]) -> tuple[tuple[datetime, int], ...]:
-    per_day: Counter[str] = Counter()
-    for group in groups:
-        if group.day is not None:
-            per_day[group.day] += group.rows
-    return tuple((_midnight(day), rows) for day, rows in sorted(per_day.items()))
+@dataclass(slots=True)
+class _Rows:
+    """What the groups amount to."""
+
+    live: int = 0
+    unfinished: int = 0
+    per_day: Counter[datetime] = field(default_factory=Counter)
+    missing: list[datetime] = field(default_factory=list)
 
 
+def _rows(groups: Iterable[Sequence[Any]]) -> _Rows:
+    found = _Rows()
+    for day, missed, rows, unfinished in groups:
+        found.live += rows
+        found.unfinished += unfinished
+        if day is not None:
+            found.per_day[_midnight(day)] += rows
+        if missed is not None:
+            found.missing += [missed] * rows
+    return found
+
+
+@lru_cache(maxsize=16384)
 def _midnight(day: str) -> datetime:
+    """Every account has the same days, years of them."""
     return datetime.fromisoformat(day).replace(tzinfo=UTC)
 
 

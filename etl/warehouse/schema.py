@@ -7,6 +7,7 @@ would be paid on every load.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,8 +51,13 @@ class Utc(TypeDecorator[datetime]):
             raise ValueError("A datetime without a timezone reached the warehouse.")
         return value if dialect.name == "postgresql" else utc_text(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        return datetime.fromisoformat(value) if isinstance(value, str) else value
+    def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
+        """PostgreSQL's driver gives instants as they are: nothing is done to each of them."""
+        return None if dialect.name == "postgresql" else _instant
+
+
+def _instant(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def utc_text(instant: datetime) -> str:

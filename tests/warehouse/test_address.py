@@ -53,7 +53,6 @@ def test_libpq_options_are_translated() -> None:
     assert found.connect_args["server_settings"] == {"application_name": "x", "options": "-c a=b"}
     assert found.connect_args["ssl"] is False
     assert found.connect_args["statement_cache_size"] == 0
-    assert found.connect_args["prepared_statement_cache_size"] == 0
 
 
 def test_sslmode_decides_what_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
