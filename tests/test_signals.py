@@ -75,15 +75,15 @@ def test_a_run_that_waits_for_a_lease_ends_at_once(
 def test_a_run_with_accounts_done_under_way_and_to_come_ends_at_once(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], sqlite_url: str
 ) -> None:
-    """Twenty accounts, of which sixteen take turns at a time: what is stored is whole windows."""
-    with night(tmp_path, capsys, sqlite_url, accounts=20, campaigns=2) as (sandbox, kore_etl):
+    """Forty accounts, of which thirty-two take turns at a time: what is stored is whole windows."""
+    with night(tmp_path, capsys, sqlite_url, accounts=40, campaigns=2) as (sandbox, kore_etl):
         sandbox.faults = (Fault("slow", seconds=0.1),)
         process = started(kore_etl.config, "sync")
-        until(lambda: len({seen.account_id for seen in sandbox.requests}) > 16, "a seventeenth account")
+        until(lambda: len({seen.account_id for seen in sandbox.requests}) > 32, "a thirty-third account")
         process.send_signal(signal.SIGTERM)
         got = ended(process, TEN)
         assert got.code == 143
-        assert len(got.document["scopes"]) == 40
+        assert len(got.document["scopes"]) == 80
         stored = rows(sqlite_url, "SELECT account_id, channel, count(*) FROM campaigns GROUP BY 1, 2")
         assert {count for _, _, count in stored} == {2}
         goes_on(kore_etl, sandbox, sqlite_url)
