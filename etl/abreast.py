@@ -1,4 +1,4 @@
-"""Which of an account's windows are read abreast: those that need to know nothing of each other. Pure."""
+"""Which of an account's windows are read, and stored, abreast: those that need to know nothing of each other. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from etl.model import HINTS, FilteredDate, Reason, Window
 
 AT_ONCE = 4
 """How many windows of one account are read at once, at most: their pages fill the gaps that the others leave."""
+
+STORED_AT_ONCE = 3
+"""The same of windows that are stored."""
 
 
 def may_begin(window: Window, under_way: Collection[Window], *, answered: bool, filters: FilteredDate | None) -> bool:
@@ -23,6 +26,20 @@ def may_begin(window: Window, under_way: Collection[Window], *, answered: bool, 
         return False
     listing = [other for other in under_way if other.scope == window.scope and not _is_hint(other)]
     return _is_hint(window) or not listing or (filters is not None and _is_dated(window, *listing))
+
+
+def may_store(window: Window, under_way: Collection[Window], *, filters: FilteredDate | None) -> bool:
+    """Whether a window that was read may be stored beside others that are: no campaign can be in two of them, because
+    they are parts of one listing by the date that never moves."""
+    if not under_way:
+        return True
+    apart = all(other.scope == window.scope and _is_beside(other, window) for other in under_way)
+    closed = all(_stage(one) == 0 and not _is_hint(one) and _is_dated(one) for one in (window, *under_way))
+    return apart and closed and filters is FilteredDate.CREATED and len(under_way) < STORED_AT_ONCE
+
+
+def _is_beside(one: Window, other: Window) -> bool:
+    return one.end <= other.start or other.end <= one.start
 
 
 def _stage(window: Window) -> int:

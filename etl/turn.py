@@ -1,8 +1,8 @@
 """One account's turn in a run: lease, plan, read, store, and what came of it.
 
 It knows the two rooms only as the Protocols below. Some windows are read abreast (`etl.abreast`), and each is stored as
-soon as it is there, one at a time, while others are read. All open tails come last: under a filter on `updatedAt` a row
-can move from a window not yet read into the tail.
+soon as it is there, some of them abreast as well, while others are read. All open tails come last: under a filter on
+`updatedAt` a row can move from a window not yet read into the tail.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ FAILURES_IN_A_ROW = 3
 """After so many failed windows in a row an account's turn is over: what is left stays a gap for the next run."""
 
 FINISH_SECONDS = 5.0
-"""How long a stopped run may take to store the window in hand."""
+"""How long a stopped run may take to store the windows in hand."""
 
 L = TypeVar("L")
 
@@ -216,24 +216,27 @@ class Account(Generic[L]):
                 await self._go_on(lease, work)
         finally:
             await _given_up(work.reads)
-            if work.storing is not None:  # when stopped, the window in hand is finished: it is worth keeping
-                await asyncio.wait((work.storing,), timeout=FINISH_SECONDS)
-                await _given_up((work.storing,))
+            if work.storing:  # when stopped, the windows in hand are finished: they are worth keeping
+                await asyncio.wait(work.storing, timeout=FINISH_SECONDS)
+                await _given_up(work.storing)
             for read in work.dropped():  # the other accounts go on, and want the room
                 self._job.sources[read.window.scope].done(read.window)
 
     async def _go_on(self, lease: L, work: _Work) -> None:
         """Until something is read or stored. A function of its own: what it looks at must not outlive it, for it holds
         rows."""
-        if work.storing is None and work.ready:
-            work.storing = asyncio.create_task(self._store(lease, work.ready.popleft()))
-        under_way = {*work.reads, *((work.storing,) if work.storing is not None else ())}
-        done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
-        if work.storing is not None and work.storing in done:
-            work.storing.result()
-            work.storing = None
+        while work.ready and self._may_store(work.ready[0].window, work.storing.values()):
+            came = work.ready.popleft()
+            work.storing[asyncio.create_task(self._store(lease, came))] = came.window
+        done, _ = await asyncio.wait({*work.reads, *work.storing}, return_when=asyncio.FIRST_COMPLETED)
+        for stored in [one for one in work.storing if one in done]:
+            del work.storing[stored]
+            stored.result()
         for read in [one for one in work.reads if one in done]:
             work.ready += self._taken(work.reads.pop(read), read.result())
+
+    def _may_store(self, window: Window, under_way: Collection[Window]) -> bool:
+        return abreast.may_store(window, under_way, filters=self._tallies[window.scope].profile.filtered_date)
 
     def _begin(self, reads: dict[asyncio.Task[Read], _Begun]) -> bool:
         """Begin what may be read beside what is under way; windows of an app whose turn is over are left for the next
@@ -364,7 +367,7 @@ class _Work:
     """What of an account is under way."""
 
     reads: dict[asyncio.Task[Read], _Begun] = field(default_factory=dict)
-    storing: asyncio.Task[None] | None = None
+    storing: dict[asyncio.Task[None], Window] = field(default_factory=dict)
     ready: deque[Sweep | FailedRead] = field(default_factory=deque)
     """Read, and to be stored next."""
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from etl import learned
-from etl.abreast import AT_ONCE, may_begin
+from etl.abreast import AT_ONCE, STORED_AT_ONCE, may_begin, may_store
 from etl.model import BEGINNING, Channel, FilteredDate, Profile, Reason, Scope, Window
 
 SMS = Scope("acc-1", "st-1", Channel.SMS)
@@ -57,6 +57,35 @@ def test_a_read_without_dates_is_alone_in_its_listing() -> None:
     """It holds every row of it."""
     assert not begins(window(Reason.UNDATED), window(Reason.LOOKBACK, 1))
     assert not begins(window(Reason.LOOKBACK), window(Reason.UNDATED, 1))
+
+
+def test_parts_of_one_listing_are_stored_abreast() -> None:
+    """By the date that never moves, no campaign can be in two of them; up to a bound."""
+    others = [window(Reason.FIRST, number) for number in range(1, STORED_AT_ONCE)]
+    assert may_store(window(Reason.FIRST), others, filters=CREATED)
+    assert not may_store(window(Reason.FIRST), [*others, window(Reason.FIRST, 9)], filters=CREATED)
+
+
+@pytest.mark.parametrize(
+    ("new", "other", "filters"),
+    [
+        (window(Reason.FIRST), window(Reason.FIRST, 1), FilteredDate.UPDATED),
+        (window(Reason.FIRST), window(Reason.FIRST, 1), None),
+        (window(Reason.LOOKBACK), window(Reason.GAP), CREATED),
+        (window(Reason.FIRST), window(Reason.FIRST, 1, VOICE), CREATED),
+        (window(Reason.TAIL), window(Reason.FIRST, 1), CREATED),
+        (window(Reason.LOOKBACK), window(Reason.UNDATED, 1), CREATED),
+        (window(Reason.FEED), window(Reason.LOOKBACK, 1), CREATED),
+    ],
+)
+def test_windows_that_may_hold_the_same_campaign_are_stored_one_by_one(
+    new: Window, other: Window, filters: FilteredDate | None
+) -> None:
+    """One that is updated meanwhile, one that both listings have, one that a hint shows: the second looks at what the
+    first has stored."""
+    assert may_store(new, [], filters=filters)
+    assert not may_store(new, [other], filters=filters)
+    assert not may_store(other, [new], filters=filters)
 
 
 def test_what_several_reads_learned_is_put_together() -> None:

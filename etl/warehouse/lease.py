@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Update, and_, bindparam, select, update
+from sqlalchemy import Dialect, Select, Update, and_, bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.errors import LeaseHeld, LeaseLost, WarehouseError
@@ -50,12 +50,16 @@ class Held:
 
 async def fence(connection: AsyncConnection, lease: Lease) -> None:
     """The first statement of every transaction that writes an account: raises LeaseLost unless the lease is ours
-    still. It also renews the lease, and keeps it locked until the transaction ends."""
-    if not await _extend(connection, lease, lease.seconds):
+    still, and keeps others from taking it until the transaction ends. Transactions of the holder's go side by side,
+    unless they have to renew it because nobody else did."""
+    left = await connection.scalar(_ours(connection.dialect), _told(lease))
+    if left is None:
         raise LeaseLost(
             f"Account {lease.account_id} was taken over by another run; nothing more is written for it. "
             "What this run stored stays; the other run goes on from there."
         )
+    if left < lease.seconds / 2:
+        await _extend(connection, lease, lease.seconds)
 
 
 @asynccontextmanager
@@ -152,9 +156,12 @@ async def _holder(connection: AsyncConnection, account_id: str) -> Held:
 
 async def _extend(connection: AsyncConnection, lease: Lease, seconds: float) -> bool:
     """Set the expiry to `seconds` from now; False when the lease is no longer ours."""
-    mine = {"account": lease.account_id, "me": lease.holder, "my_epoch": lease.epoch}
-    extended = await connection.execute(_extension(connection.dialect), {**mine, "seconds": seconds})
+    extended = await connection.execute(_extension(connection.dialect), {**_told(lease), "seconds": seconds})
     return extended.rowcount == 1
+
+
+def _told(lease: Lease) -> dict[str, Any]:
+    return {"account": lease.account_id, "me": lease.holder, "my_epoch": lease.epoch}
 
 
 async def _renew(database: Database, lease: Lease, sleep: Sleep) -> None:
@@ -195,10 +202,21 @@ def _taking(dialect: Dialect, *, free: bool) -> Update:
     )
 
 
+_MINE = and_(
+    sync_leases.c.account_id == bindparam("account"),
+    sync_leases.c.epoch == bindparam("my_epoch"),
+    sync_leases.c.holder == bindparam("me"),
+)
+
+
+@lru_cache(maxsize=8)
+def _ours(dialect: Dialect) -> Select[Any]:
+    """How many seconds are left of it. Locked so that `_taking`, which wants the row for itself, passes it by; SQLite
+    has one writer, and needs no lock."""
+    left = seconds_until(sync_leases.c.expires_at, dialect)
+    return select(left).where(_MINE).with_for_update(read=True, key_share=True)
+
+
 @lru_cache(maxsize=8)
 def _extension(dialect: Dialect) -> Update:
-    lease = sync_leases.c
-    mine = and_(
-        lease.account_id == bindparam("account"), lease.epoch == bindparam("my_epoch"), lease.holder == bindparam("me")
-    )
-    return update(sync_leases).where(mine).values(expires_at=seconds_from_now(bindparam("seconds"), dialect))
+    return update(sync_leases).where(_MINE).values(expires_at=seconds_from_now(bindparam("seconds"), dialect))

@@ -15,6 +15,7 @@ from warehouse.samples import RANK, Clock, Night, campaign, query
 from etl.errors import LeaseHeld, LeaseLost
 from etl.model import Channel, Scope, Waiting
 from etl.warehouse import holder
+from etl.warehouse.lease import _extend, fence
 from etl.warehouse.warehouse import Warehouse
 
 MakeNight = Callable[..., Night]
@@ -77,6 +78,24 @@ async def test_a_holder_that_sleeps_in_its_transaction_is_not_waited_for(postgre
             async with other.lease("acc-2", seconds=90):
                 pass
         await asleep.close()
+
+
+async def test_the_holders_windows_and_renewals_go_side_by_side(postgres_url: str, clock: Clock) -> None:
+    """A window under way keeps others from taking the account, though its lease ran out; not its own run."""
+    async with Warehouse.connect(postgres_url, clock=clock) as warehouse, Night(warehouse, clock) as tonight:
+        database = warehouse._database
+        assert tonight.lease is not None
+        async with database.write(window=True) as under_way:
+            await fence(under_way, tonight.lease)
+            async with asyncio.timeout(5):
+                assert (await tonight.store(campaign("c-1"))).inserted == 1
+                async with database.write() as renewal:
+                    assert await _extend(renewal, tonight.lease, -1)
+            with pytest.raises(LeaseHeld):
+                async with warehouse.lease("acc-1", seconds=90):
+                    pytest.fail("A window is being stored.")
+        async with warehouse.lease("acc-1", seconds=90) as successor:
+            assert successor.epoch == tonight.lease.epoch + 1
 
 
 async def test_a_late_release_does_not_free_the_successors_lease(
