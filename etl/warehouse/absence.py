@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Dialect, Executable, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import FilteredDate, Reason, Scope, Settled, State, Stock, Sweep
+from etl.model import FilteredDate, Reason, Scope, Settled, State, Stock, Sweep, Window
 from etl.warehouse import bulk, rejects, rows
 from etl.warehouse.dialect import as_json, in_values, not_in_values
 from etl.warehouse.schema import campaigns, rejected_records
@@ -42,6 +42,12 @@ class Gone:
         return bool(self.absent or self.unwanted)
 
 
+async def is_empty(connection: AsyncConnection, window: Window) -> bool:
+    """Whether no row of the listing was created in the window."""
+    asked: dict[str, Any] = told(window.scope) | {"start": window.start, "end": window.end}
+    return await connection.scalar(_ANY, asked) is None
+
+
 async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str]:
     """Live rows that a proven read of their place did not show.
 
@@ -62,10 +68,14 @@ async def candidates(connection: AsyncConnection, sweep: Sweep) -> frozenset[str
     return frozenset(row[0] for row in found)
 
 
+_IN_WINDOW = and_(campaigns.c.created_at >= bindparam("start"), campaigns.c.created_at < bindparam("end"))
+_ANY = select(campaigns.c.campaign_id).where(of_scope(campaigns), _IN_WINDOW).limit(1)
+
+
 @lru_cache(maxsize=16)
 def _unseen(dialect: Dialect, *, undated: bool) -> Executable:
     column = campaigns.c
-    place = true() if undated else and_(column.created_at >= bindparam("start"), column.created_at < bindparam("end"))
+    place = true() if undated else _IN_WINDOW
     return select(column.campaign_id).where(LIVE, place, not_in_values(column.campaign_id, "shown", dialect))
 
 

@@ -49,11 +49,14 @@ async def load(
     rewrite: bool,
     read_on: ReadOn,
     withhold: Withhold | None = None,
+    is_empty: bool = False,
 ) -> Stored:
     """Store a window's records in the caller's transaction; of those that are new or changed `read_on` reads what was
-    left unread. A row stored meanwhile by another writer raises RowConflict: the caller looks again."""
+    left unread. A row stored meanwhile by another writer raises RowConflict, as does one that is stored elsewhere while
+    the window is taken to be empty: the caller looks again."""
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
-    unlike = await look(connection, read := _campaigns(sweep), moment)
+    read = _campaigns(sweep)
+    unlike = dict.fromkeys(rows.usable(read)) if is_empty else await look(connection, read, moment)
     if unlike:
         read = _campaigns(sweep := _read(sweep, unlike, read_on))
     rejected = [record for record in sweep.records if isinstance(record, Rejected)]

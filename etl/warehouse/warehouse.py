@@ -25,6 +25,7 @@ from etl.model import (
     Mended,
     Profile,
     ReadOn,
+    Reason,
     Rejected,
     Scope,
     ScopeState,
@@ -68,14 +69,18 @@ if TYPE_CHECKING:
 STORE_TRIES = 3
 """How often a window is stored again when another account's writer stored one of its ids meanwhile."""
 
+NEVER_READ = (Reason.FIRST, Reason.GAP)
+"""Why windows are read in which, as a rule, nothing is stored."""
+
 T = TypeVar("T")
 
 
-async def _looking_again(store: Callable[[], Awaitable[T]]) -> T:
-    """Store; where another account's writer stored one of the ids meanwhile, look again, and store once more."""
+async def _looking_again(store: Callable[[bool], Awaitable[T]]) -> T:
+    """Store; where one of the ids is stored already, be it by another account's writer and meanwhile, look again, and
+    store once more. `store` is told whether this is the first time."""
     for tries_left in reversed(range(STORE_TRIES)):
         try:
-            return await store()
+            return await store(tries_left == STORE_TRIES - 1)
         except RowConflict:
             if not tries_left:
                 raise
@@ -214,14 +219,24 @@ class Warehouse:
         records have passed, as the ledger is to have it.
         """
         return await _looking_again(
-            lambda: self._store_once(lease, run_id, sweep, app_rank, rewrite=rewrite, keep=keep)
+            lambda first: self._store_once(lease, run_id, sweep, app_rank, rewrite=rewrite, keep=keep, first=first)
         )
 
     async def _store_once(
-        self, lease: Lease, run_id: str, sweep: Sweep, app_rank: Mapping[str, int], *, rewrite: bool, keep: str | None
+        self,
+        lease: Lease,
+        run_id: str,
+        sweep: Sweep,
+        app_rank: Mapping[str, int],
+        *,
+        rewrite: bool,
+        keep: str | None,
+        first: bool,
     ) -> Loaded:
         async with self._database.write(window=True) as connection:
             await self._fence(connection, lease, sweep.window.scope)
+            # Where nothing is stored, nothing is looked for: should one of the ids be elsewhere, its key will tell.
+            is_empty = first and sweep.window.reason in NEVER_READ and await absence.is_empty(connection, sweep.window)
             stored = await loader.load(
                 connection,
                 run_id,
@@ -230,8 +245,9 @@ class Warehouse:
                 rewrite=rewrite,
                 read_on=self._read_on,
                 withhold=self._withhold,
+                is_empty=is_empty,
             )
-            absent = await absence.candidates(connection, sweep)
+            absent = frozenset[str]() if is_empty else await absence.candidates(connection, sweep)
             unwanted = await absence.unwanted(connection, sweep)
             place = ledger.Place(run_id, self._next_window(run_id), lease.epoch, keep)
             await ledger.note_sweep(connection, place, sweep, stored.loaded, stored.older)
@@ -318,7 +334,7 @@ class Warehouse:
         async with self._database.read() as connection:
             ids = await again.waiting(connection, scope)
 
-        async def retry(chosen: Sequence[int]) -> Mended:
+        async def retry(chosen: Sequence[int], _first: bool) -> Mended:
             async with self._database.write() as connection:
                 await self._fence(connection, lease, scope)
                 turn = again.Turn(run_id, scope, decode, self._clock(), self._withhold)

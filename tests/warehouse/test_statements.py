@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -13,6 +13,8 @@ from warehouse.samples import SMS, Clock, Night, campaign
 
 from etl.model import FilteredDate, Profile, Reason, State
 from etl.warehouse.warehouse import Warehouse
+
+MakeNight = Callable[..., Night]
 
 
 @contextmanager
@@ -49,3 +51,15 @@ async def test_an_account_with_nothing_to_do_asks_little(warehouse: Warehouse, c
             await warehouse.stock(SMS, datetime.now(UTC), frozenset())
             assert len(statements) == 11 + 1
     assert len(statements) == 12 + 1
+
+
+async def test_a_window_never_read_is_stored_without_a_look_at_each_campaign(night: MakeNight) -> None:
+    """Whether anything is there is asked once: fence, anything there, row, rejected, line."""
+    async with night() as tonight:
+        with asked() as statements:
+            await tonight.store(
+                campaign("c-1"), reason=Reason.FIRST, profile=Profile(filtered_date=FilteredDate.CREATED)
+            )
+    copied = 0 if any("INSERT INTO campaigns" in one for one in statements) else 1  # COPY goes beneath SQLAlchemy
+    assert not [one for one in statements if "json_each" in one]
+    assert len(statements) + copied == 5

@@ -29,6 +29,35 @@ async def test_a_first_read_inserts_and_a_second_changes_nothing(night: MakeNigh
     assert await query(warehouse_url, "SELECT * FROM campaigns ORDER BY campaign_id") == before
 
 
+async def test_a_window_never_read_holds_nothing_to_look_at(night: MakeNight, warehouse_url: str) -> None:
+    """Its campaigns are stored unseen: should one of them be elsewhere, its key tells, and they are looked at."""
+    known = Profile(filtered_date=FilteredDate.CREATED)
+    other = Scope("acc-2", "st-1", Channel.SMS)
+    march = datetime(2026, 3, 1, tzinfo=UTC)
+    async with night(other) as before:
+        await before.store(campaign("of-another"))
+    async with night() as tonight:
+        await tonight.store(campaign("moved", created_at=march), start=march, end=march + 31 * DAY)
+        rows = [campaign("of-another"), campaign("moved", name="New"), campaign("c-1", contact_lists=("North",))]
+        loaded = await tonight.store(*rows, reason=Reason.FIRST, profile=known)
+        assert loaded == Loaded(inserted=1, updated=1, rejected=1, links_added=1)
+    found = await query(warehouse_url, "SELECT campaign_id, account_id, name FROM campaigns ORDER BY 1")
+    assert found == [
+        ("c-1", SMS.account_id, "Campaign c-1"),
+        ("moved", SMS.account_id, "New"),
+        ("of-another", other.account_id, "Campaign of-another"),
+    ]
+
+
+@pytest.mark.parametrize("reason", [Reason.FIRST, Reason.GAP])
+async def test_what_is_stored_of_a_window_never_read_is_looked_at(night: MakeNight, reason: Reason) -> None:
+    """A read that proved nothing left it there; one of the campaigns is gone since."""
+    async with night() as first:
+        await first.store(campaign("c-1"), campaign("c-2"), state=State.UNPROVEN)
+        again = await first.store(campaign("c-1"), reason=reason, profile=Profile(filtered_date=FilteredDate.CREATED))
+    assert again == Loaded(unchanged=1, absent=frozenset({"c-2"}))
+
+
 async def test_a_changed_campaign_is_updated(night: MakeNight, warehouse_url: str) -> None:
     """Only the changed one counts, and only its stamps move."""
     async with night() as first:
