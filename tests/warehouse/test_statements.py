@@ -55,11 +55,10 @@ async def test_an_account_with_nothing_to_do_asks_little(warehouse: Warehouse, c
 
 async def test_a_window_never_read_is_stored_without_a_look_at_each_campaign(night: MakeNight) -> None:
     """Whether anything is there is asked once: fence, anything there, row, rejected, line."""
+    known = Profile(filtered_date=FilteredDate.CREATED)
     async with night() as tonight:
         with asked() as statements:
-            await tonight.store(
-                campaign("c-1"), reason=Reason.FIRST, profile=Profile(filtered_date=FilteredDate.CREATED)
-            )
+            await tonight.store(campaign("c-1"), reason=Reason.FIRST, profile=known)
     copied = 0 if any("INSERT INTO campaigns" in one for one in statements) else 1  # COPY goes beneath SQLAlchemy
     assert not [one for one in statements if "json_each" in one]
     assert len(statements) + copied == 5
