@@ -23,6 +23,8 @@ from etl.warehouse.schema import Utc
 
 CHUNK = 5_000
 """Rows in one round to the database: bounds memory, not parameters."""
+TUPLES = 1_000
+"""Rows in one round to SQLite, whose driver wants them made: each with all its texts, and again as it binds them."""
 
 KEY = "key_of_row"
 ARRAY_OF = "array_of_"
@@ -42,9 +44,9 @@ async def insert_tuples(
     connection: AsyncConnection, table: Table, columns: tuple[str, ...], rows: Iterable[tuple[Any, ...]]
 ) -> None:
     """The same, of values in the order of `columns`; each row may be made when it is its turn."""
-    left = iter(rows)
+    left, at_once = iter(rows), CHUNK if dialect.is_postgres(connection) else TUPLES
     while (first := next(left, None)) is not None:
-        chunk = chain((first,), islice(left, CHUNK - 1))
+        chunk = chain((first,), islice(left, at_once - 1))
         if dialect.is_postgres(connection):
             schema = connection.engine.get_execution_options()["schema_translate_map"][None]
             driver: Any = (await connection.get_raw_connection()).driver_connection
