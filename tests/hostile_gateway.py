@@ -89,9 +89,10 @@ async def http_1_0(request: Request, writer: asyncio.StreamWriter) -> None:
 
 
 def bomb(pack: Callable[[bytes], bytes], encoding: bytes) -> Talk:
-    """16 MB that unpack from very little."""
+    """16 MB that unpack from very little. The connection closes, which is told."""
     packed = pack(b" " * 16_000_000)
-    return says(OK + b"Content-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding, len(packed)) + packed)
+    head = b"Connection: close\r\nContent-Encoding: %s\r\nContent-Length: %d\r\n\r\n" % (encoding, len(packed))
+    return says(OK + head + packed)
 
 
 def twice(body: bytes) -> bytes:
