@@ -169,11 +169,12 @@ def _text(record: Campaign | Rejected) -> str:
 async def _written(
     connection: AsyncConnection, turn: Turn, new: Sequence[Campaign], changes: Sequence[Change]
 ) -> Mended:
-    of_links = await loader.write(connection, new, changes, turn.moment)
+    whole = loader.New(new, loader.none_unread, turn.moment)
+    of_links = await loader.write(connection, whole, changes, turn.moment)
     met = rejects.Met(turn.run_id, turn.scope, BEGINNING, None, turn.now)
-    await rejects.write(connection, met, rejects.of_fields(turn.scope, new, changes))
+    await rejects.write(connection, met, rejects.of_fields(turn.scope, whole.faulty, changes))
     return Mended(
-        inserted=len(new),
+        inserted=whole.stored,
         updated=sum(one.row is not None for one in changes),
         links_added=len(of_links.added),
         links_removed=len(of_links.removed),

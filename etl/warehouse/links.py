@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
 
-from etl.model import Campaign
 from etl.warehouse.rows import Change, contact_list_id, later
 
 
@@ -63,14 +62,10 @@ def _speaks(one: Change) -> bool:
     return one.row is not None and (one.links is not None or one.deleted_at is not None)
 
 
-def of_new(new: Iterable[Campaign], account_id: str, at: datetime) -> Links:
-    """The links of campaigns never stored before. `new` in id order."""
+def of_new(new: Iterable[tuple[str, Iterable[str]]], account_id: str, at: datetime) -> Links:
+    """The links of campaigns never stored before: their ids, in order, and the names of their lists."""
     keys = _Keys(account_id)
-    added = [
-        Link(one.campaign_id, key, at)
-        for one in new
-        for key in sorted({keys[name] for name in one.contact_lists or ()})
-    ]
+    added = [Link(campaign_id, key, at) for campaign_id, names in new for key in sorted({keys[name] for name in names})]
     return Links(tuple(added), (), {key: name for name, key in keys.items()})
 
 

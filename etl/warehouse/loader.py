@@ -4,7 +4,7 @@ sorted; what a change ends is copied out first (history.py)."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
@@ -13,11 +13,11 @@ from typing import Any
 from sqlalchemy import Dialect, Executable, and_, bindparam, delete, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from etl.model import Campaign, Loaded, ReadOn, Rejected, Sweep, Unread
+from etl.model import Campaign, Loaded, ReadOn, Rejected, Scope, Sweep, Unread
 from etl.warehouse import bulk, history, links, rejects, rows
 from etl.warehouse.dialect import in_values, pairs, told_pairs
 from etl.warehouse.links import Link, Links
-from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Sorted, Withhold
+from etl.warehouse.rows import Change, Glimpse, Moment, Outcome, Withhold
 from etl.warehouse.schema import campaign_contact_lists, campaigns, contact_lists
 from etl.warehouse.scoped import of_scope, told
 
@@ -57,19 +57,57 @@ async def load(
     moment = _moment(run_id, sweep, withhold, rewrite=rewrite)
     read = _campaigns(sweep)
     unlike = dict.fromkeys(rows.usable(read)) if is_empty else await look(connection, read, moment)
-    if unlike:
-        read = _campaigns(sweep := _read(sweep, unlike, read_on))
-    rejected = [record for record in sweep.records if isinstance(record, Rejected)]
     looked = rows.sort(read, unlike, moment, app_rank)
-    changes = await _changes(connection, looked, moment)
-    unmarked = await _unmarked(connection, {one.campaign_id for one in rejected} - read.keys(), moment)
-    of_links = await write(connection, looked.new, [*changes, *unmarked], moment)
+    compare, odd = _read(looked.compare, read_on, moment.scope)
+    new = New(looked.new, read_on, moment)
+    changes = await _changes(connection, compare, moment)
+    rejected = [*odd, *(record for record in sweep.records if isinstance(record, Rejected))]
+    readable = read.keys() - {one.campaign_id for one in odd}
+    unmarked = await _unmarked(connection, {one.campaign_id for one in rejected} - readable, moment)
+    of_links = await write(connection, new, [*changes, *unmarked], moment)
+    rejected += new.rejected
     records = rejects.of_records(sweep.window.scope, rejected, looked.refused)
-    fields = rejects.of_fields(sweep.window.scope, looked.new, changes)
-    await rejects.store(connection, run_id, sweep, records, fields)
-    stored = _stored(looked, changes, of_links, len(records))
+    fields = rejects.of_fields(sweep.window.scope, new.faulty, changes)
+    await rejects.store(connection, run_id, _without(sweep, [*odd, *new.rejected]), records, fields)
+    stored = _stored(looked.same, new.stored, changes, of_links, len(records))
     bad = {line.reason.removeprefix(rejects.FIELD): line.occurrences for line in fields}
     return replace(stored, loaded=replace(stored.loaded, bad_fields=bad))
+
+
+def none_unread(_seen: Unread, _scope: Scope) -> Campaign | Rejected:
+    """For those who have none."""
+    raise TypeError("A record came unread, and this warehouse was not told how to read it.")
+
+
+class New:
+    """Campaigns never stored before, in id order. Each is read whole when it is its row's turn, so that no window is
+    held whole; what else there is to tell of them is known once all rows were made."""
+
+    def __init__(self, campaigns: Sequence[Campaign | Unread], read_on: ReadOn, moment: Moment) -> None:
+        self._campaigns, self._read_on, self._moment = campaigns, read_on, moment
+        self.stored = 0
+        self.lists: list[tuple[str, tuple[str, ...]]] = []
+        """Ids and the names of contact lists."""
+        self.faulty: list[Campaign] = []
+        """Those with fields that could not be read."""
+        self.rejected: list[Rejected] = []
+
+    def each_row(self) -> Iterator[tuple[Any, ...]]:
+        """Their rows, in the order of INSERTED."""
+        return rows.insertions(self._whole(), self._moment)
+
+    def _whole(self) -> Iterator[Campaign]:
+        for one in self._campaigns:
+            campaign = self._read_on(one, self._moment.scope) if isinstance(one, Unread) else one
+            if isinstance(campaign, Rejected):
+                self.rejected.append(campaign)
+                continue
+            self.stored += 1
+            if campaign.contact_lists:
+                self.lists.append((campaign.campaign_id, campaign.contact_lists))
+            if campaign.problems:
+                self.faulty.append(campaign)
+            yield campaign
 
 
 def _moment(run_id: str, sweep: Sweep, withhold: Withhold | None, *, rewrite: bool) -> Moment:
@@ -81,18 +119,27 @@ def _campaigns(sweep: Sweep) -> dict[str, Campaign | Unread]:
     return {record.campaign_id: record for record in sweep.records if not isinstance(record, Rejected)}
 
 
-def _read(sweep: Sweep, unlike: Mapping[str, Glimpse | None], read_on: ReadOn) -> Sweep:
-    """The sweep, those of its records that are not plainly stored as they came read whole."""
-    records = [
-        read_on(one, sweep.window.scope) if type(one) is Unread and one.campaign_id in unlike else one
-        for one in sweep.records
-    ]
-    return replace(sweep, records=tuple(records))
+def _read(
+    campaigns: Iterable[Campaign | Unread], read_on: ReadOn, scope: Scope
+) -> tuple[list[Campaign], list[Rejected]]:
+    """The campaigns read whole, and those that cannot be."""
+    whole = [read_on(one, scope) if isinstance(one, Unread) else one for one in campaigns]
+    good = [one for one in whole if not isinstance(one, Rejected)]
+    return good, [one for one in whole if isinstance(one, Rejected)]
 
 
-async def _changes(connection: AsyncConnection, looked: Sorted, moment: Moment) -> list[Change]:
-    full = await full_rows(connection, [one.campaign_id for one in looked.compare])
-    return [rows.change(full[one.campaign_id], one, moment) for one in looked.compare]
+def _without(sweep: Sweep, odd: Sequence[Rejected]) -> Sweep:
+    """The sweep, in which these records, of which a glance had told more, cannot be read."""
+    if not odd:
+        return sweep
+    ids = {one.campaign_id for one in odd}
+    others = (one for one in sweep.records if isinstance(one, Rejected) or one.campaign_id not in ids)
+    return replace(sweep, records=(*others, *odd))
+
+
+async def _changes(connection: AsyncConnection, compare: Sequence[Campaign], moment: Moment) -> list[Change]:
+    full = await full_rows(connection, [one.campaign_id for one in compare])
+    return [rows.change(full[one.campaign_id], one, moment) for one in compare]
 
 
 async def _unmarked(connection: AsyncConnection, ids: Iterable[str | None], moment: Moment) -> list[Change]:
@@ -101,12 +148,12 @@ async def _unmarked(connection: AsyncConnection, ids: Iterable[str | None], mome
     return [rows.unmarked(row, moment) for row in full.values() if rows.is_marked(row, moment.scope)]
 
 
-def _stored(looked: Sorted, changes: Sequence[Change], of_links: Links, rejected: int) -> Stored:
+def _stored(same: int, new: int, changes: Sequence[Change], of_links: Links, rejected: int) -> Stored:
     count = Counter(one.outcome for one in changes)
     loaded = Loaded(
-        inserted=len(looked.new),
+        inserted=new,
         updated=count[Outcome.UPDATED],
-        unchanged=count[Outcome.UNCHANGED] + looked.same,
+        unchanged=count[Outcome.UNCHANGED] + same,
         revived=count[Outcome.REVIVED],
         links_added=len(of_links.added),
         links_removed=len(of_links.removed),
@@ -167,19 +214,16 @@ async def stored_links(connection: AsyncConnection, ids: Sequence[str]) -> list[
 # -- writing ----------------------------------------------------------------------------------------------------------
 
 
-async def write(
-    connection: AsyncConnection, new: Sequence[Campaign], changes: Sequence[Change], moment: Moment
-) -> Links:
-    """Write what was decided: first what it ends, then the rows, then their links. Returns what became of links. `new`
-    in id order."""
+async def write(connection: AsyncConnection, new: New, changes: Sequence[Change], moment: Moment) -> Links:
+    """Write what was decided: first what it ends, then the rows, then their links. Returns what became of links."""
     account_id = moment.scope.account_id
     stored = await stored_links(connection, links.needed(changes))
     changed = links.difference(account_id, moment.run_id, changes, stored)
     changes = sorted(links.dated(changes, changed, moment.run_id), key=lambda one: one.campaign_id)
     await history.write(connection, moment, changes, changed)
-    of_links = links.of_new(new, account_id, moment.seen_at) + changed
-    await bulk.insert_tuples(connection, campaigns, rows.INSERTED, rows.insertions(new, moment))
+    await bulk.insert_tuples(connection, campaigns, rows.INSERTED, new.each_row())
     await bulk.update(connection, campaigns, "campaign_id", [one.row for one in changes if one.row is not None])
+    of_links = links.of_new(new.lists, account_id, moment.seen_at) + changed
     await _write_links(connection, of_links, moment)
     return of_links
 

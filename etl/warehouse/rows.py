@@ -17,7 +17,7 @@ from enum import Enum
 from functools import lru_cache
 from hashlib import blake2b
 from operator import attrgetter
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -105,14 +105,14 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Sorted:
+class Sorted(Generic[C]):
     """A window's campaigns after the first look."""
 
-    new: tuple[Campaign, ...]
-    compare: tuple[Campaign, ...]
+    new: tuple[C, ...]
+    compare: tuple[C, ...]
     """To be compared with the full stored row."""
     same: int
-    refused: tuple[tuple[Campaign | Unread, Refusal], ...]
+    refused: tuple[tuple[C, Refusal], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,21 +200,16 @@ def once(campaigns: Iterable[C]) -> dict[str, C]:
 
 
 def sort(
-    campaigns: Mapping[str, Campaign] | Mapping[str, Campaign | Unread],
-    looked: Mapping[str, Glimpse | None],
-    moment: Moment,
-    app_rank: Mapping[str, int],
-) -> Sorted:
+    campaigns: Mapping[str, C], looked: Mapping[str, Glimpse | None], moment: Moment, app_rank: Mapping[str, int]
+) -> Sorted[C]:
     """What the first look settles, in id order. `campaigns` as `once` gives them; those that `looked` does not name are
     plainly stored as they came, of those that it knows no row of none is stored."""
-    new: list[Campaign] = []
-    compare: list[Campaign] = []
+    new: list[C] = []
+    compare: list[C] = []
     unusable = sorted(campaigns.keys() - usable(campaigns))
-    refused: list[tuple[Campaign | Unread, Refusal]] = [(campaigns[one], Refusal.UNUSABLE_ID) for one in unusable]
+    refused = [(campaigns[one], Refusal.UNUSABLE_ID) for one in unusable]
     for campaign_id in sorted(looked):
         campaign, glimpse = campaigns[campaign_id], looked[campaign_id]
-        if isinstance(campaign, Unread):
-            raise TypeError("A campaign that is new or changed was not read.")
         if glimpse is None:
             new.append(campaign)
         elif (refusal := _refusal(glimpse, moment.scope)) is not None:

@@ -26,13 +26,11 @@ from etl.model import (
     Profile,
     ReadOn,
     Reason,
-    Rejected,
     Scope,
     ScopeState,
     Settled,
     Stock,
     Sweep,
-    Unread,
     Verdict,
 )
 from etl.warehouse import (
@@ -87,10 +85,6 @@ async def _looking_again(store: Callable[[bool], Awaitable[T]]) -> T:
     raise AssertionError("unreachable")
 
 
-def _none_unread(_seen: Unread, _scope: Scope) -> Campaign | Rejected:
-    raise TypeError("A record came unread, and this warehouse was not told how to read it.")
-
-
 class Warehouse:
     """A warehouse at a URL. Use as an async context manager, or `close()` it, within one event loop.
 
@@ -121,7 +115,7 @@ class Warehouse:
         password: str | None = None,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
-        read_on: ReadOn = _none_unread,
+        read_on: ReadOn = loader.none_unread,
         withhold: Withhold | None = None,
     ) -> Warehouse:
         """A warehouse at `url`; nothing is opened yet. Raises ConfigError for a URL that cannot be used.
