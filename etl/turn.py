@@ -59,6 +59,10 @@ Read = Sweep | Split | Census | FailedRead
 class Source(Protocol):
     """Reads one app's listings of one account."""
 
+    @property
+    def is_full(self) -> bool:
+        """Whether there is no room for the rows of more windows at the moment."""
+
     async def read(self, window: Window, profile: Profile) -> Read: ...
 
     def done(self, window: Window) -> None:
@@ -247,6 +251,8 @@ class Account(Generic[L]):
             if turn.end is not AccountEnd.DONE:
                 self._waiting.popleft()
                 continue
+            if reads and self._job.sources[window.scope].is_full:
+                break
             under_way = [begun.window for begun in reads.values()]
             if not abreast.may_begin(window, under_way, answered=turn.answered, filters=tally.profile.filtered_date):
                 break

@@ -81,6 +81,8 @@ def failed(window: Window, error: WindowFailed | AccountRefused | AccountUnavail
 class FakeSource:
     """Answers each window as told; proven (or open) where not told otherwise."""
 
+    is_full = False
+
     def __init__(self, answer: Callable[[Window], Sweep | Split | Census | FailedRead] = sweep) -> None:
         self.answer = answer
         self.asked: list[Window] = []
@@ -641,6 +643,29 @@ class SlowSource(FakeSource):
     async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
         await asyncio.sleep(0.05)
         return await super().read(window, profile)
+
+
+@pytest.mark.parametrize("full", [False, True])
+async def test_while_windows_wait_for_room_an_account_reads_one_at_a_time(full: bool) -> None:
+    """Each window that waits holds its first page: those of all accounts together would be no small thing."""
+    reading: set[str] = set()
+    together: set[frozenset[str]] = set()
+
+    class Watched(FakeSource):
+        is_full = full
+
+        async def read(self, window: Window, profile: Profile) -> Sweep | Split | Census | FailedRead:
+            me = f"{window.scope.channel} {window.start}"
+            reading.add(me)
+            for _ in range(3):
+                await asyncio.sleep(0)
+                together.add(frozenset(reading))
+            reading.remove(me)
+            return await super().read(window, profile)
+
+    outcome = await run(FakeWarehouse(), (SMS, Watched()), (VOICE, Watched()))
+    assert outcome.exit_code == 0
+    assert max(map(len, together)) == (1 if full else 2)
 
 
 async def test_an_account_that_ends_early_gives_back_the_room_of_all_that_it_read() -> None:

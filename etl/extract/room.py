@@ -20,6 +20,11 @@ class Room:
         self._taken: dict[Window, int] = {}
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a window waits for room."""
+        return bool(self._waiting)
+
     async def take(self, window: Window, rows: int) -> None:
         """Hold room for a window's rows, once, until `leave`."""
         if window in self._taken:

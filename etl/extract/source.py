@@ -123,6 +123,11 @@ class AccountSource:
                 self.done(reading.window)
         return read
 
+    @property
+    def is_full(self) -> bool:
+        """Whether a window of any source waits for room: another one would only wait as well, with its first page."""
+        return self._room.is_full
+
     def done(self, window: Window) -> None:
         """The rows of a window that was read are stored, or dropped: there is room for others."""
         self._room.leave(window)

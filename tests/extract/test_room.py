@@ -33,9 +33,11 @@ async def test_what_has_no_room_waits_until_another_leaves() -> None:
     room = Room(10)
     tasks = await begun(room, 6, 6, 1)
     assert [task.done() for task in tasks] == [True, False, False]
+    assert room.is_full
     room.leave(window(0))
     await turns()
     assert all(task.done() for task in tasks)
+    assert not room.is_full
 
 
 async def test_what_is_larger_than_all_of_it_gets_it_alone() -> None:
