@@ -28,6 +28,7 @@ async def _store_once(
     *,
     rewrite: bool,
     keep: str | None,
+    first: bool,
 ) -> Loaded:
     async with self._database.write() as connection:
         await self._fence(connection, lease, sweep.window.scope)

@@ -9,10 +9,25 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from msgspec import structs
-from warehouse.samples import DAY, JANUARY, RANK, SMS, Night, campaign, query, rejected
+from warehouse.samples import DAY, JANUARY, RANK, SMS, Clock, Night, campaign, query, rejected
 
 from etl.errors import AccountUnavailable, WarehouseError, WindowFailed
-from etl.model import Channel, Cost, FailedRead, FilteredDate, Loaded, Profile, Proof, Reason, Scope, State, Verdict
+from etl.model import (
+    Campaign,
+    Channel,
+    Cost,
+    FailedRead,
+    FilteredDate,
+    Loaded,
+    Profile,
+    Proof,
+    Reason,
+    Rejected,
+    Scope,
+    State,
+    Unread,
+    Verdict,
+)
 from etl.warehouse.warehouse import Warehouse
 
 MakeNight = Callable[..., Night]
@@ -56,6 +71,31 @@ async def test_what_is_stored_of_a_window_never_read_is_looked_at(night: MakeNig
         await first.store(campaign("c-1"), campaign("c-2"), state=State.UNPROVEN)
         again = await first.store(campaign("c-1"), reason=reason, profile=Profile(filtered_date=FilteredDate.CREATED))
     assert again == Loaded(unchanged=1, absent=frozenset({"c-2"}))
+
+
+@pytest.mark.parametrize("reason", [Reason.FIRST, Reason.WHOLE])
+async def test_what_a_glance_took_for_a_campaign_can_turn_out_to_be_none(
+    warehouse_url: str, warehouse: Warehouse, clock: Clock, reason: Reason
+) -> None:
+    """Reading on meets what the glance skipped: it is rejected, new or not, and its neighbours are stored."""
+
+    def read_on(seen: Unread, _scope: Scope) -> Campaign | Rejected:
+        whole = campaign(seen.campaign_id, name="Read on")
+        return whole if "good" in seen.campaign_id else rejected(seen.campaign_id, campaign_id=seen.campaign_id)
+
+    def seen(campaign_id: str) -> Unread:
+        return Unread(campaign_id, b"{}", f"hash of {campaign_id}", None, JANUARY, None)
+
+    async with Night(warehouse, clock) as before:
+        await before.store(campaign("bad-old"), campaign("good-old"), reason=Reason.BACKFILL)
+    ids = ("bad-new", "bad-old", "good-new", "good-old")
+    async with Warehouse.connect(warehouse_url, clock=clock, read_on=read_on) as other, Night(other, clock) as tonight:
+        loaded = await tonight.store(*map(seen, ids), reason=reason)
+    assert loaded == Loaded(inserted=1, updated=1, rejected=2)
+    found = await query(warehouse_url, "SELECT campaign_id, name FROM campaigns ORDER BY 1")
+    assert found == [("bad-old", "Campaign bad-old"), ("good-new", "Read on"), ("good-old", "Read on")]
+    waiting = await query(warehouse_url, "SELECT campaign_id, gone_at FROM rejected_records ORDER BY 1")
+    assert waiting == [("bad-new", None), ("bad-old", None)]
 
 
 async def test_a_changed_campaign_is_updated(night: MakeNight, warehouse_url: str) -> None:
