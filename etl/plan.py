@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
+from operator import itemgetter
 
 from etl.intervals import intersect, subtract
 from etl.model import BEGINNING, HINTS, UNDATED_ROWS, FilteredDate, Interval, Reason, Scope, ScopeState, Window
@@ -277,8 +278,9 @@ def minutes(priced: Iterable[Priced], limits: Mapping[str, int]) -> float | None
 
 def _rows_in(interval: Interval, state: ScopeState) -> float:
     """Rows created in the interval, by the days of the stored ones; a day that it cuts counts by the share of it."""
-    rows = 0.0
-    for day, count in _days_in(interval, state):
+    days = _days_in(interval, state)
+    rows = float(sum(map(itemgetter(1), days[1:-1])))  # only the first and the last can be cut
+    for day, count in (*days[:1], *days[1:][-1:]):
         start, end = max(interval.start, day), min(interval.end, day + _DAY)
         rows += count * ((end - start) / _DAY)
     return rows * _scale(state)

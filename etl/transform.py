@@ -21,6 +21,7 @@ from etl.values import (
     COUNTER,
     SMALLINT,
     FieldError,
+    are_usable_ids,
     as_documented,
     as_flag,
     as_instant,
@@ -187,8 +188,19 @@ def _opened(page: bytes, scope: Scope) -> list[tuple[str | None, str | None, dat
         updated = as_instants([one.updated_at for one in openings])
     except _ODD:
         return []
-    ids = [_identified(one, scope) for one in openings]
-    return list(zip(ids, [one.status for one in openings], created, updated, strict=True))
+    return list(zip(_ids(openings, scope), [one.status for one in openings], created, updated, strict=True))
+
+
+def _ids(openings: Sequence[_Opening], scope: Scope) -> list[str | None]:
+    """As `_identified`, of all records of a page: at once where nothing about them is odd."""
+    named = [one.id for one in openings]
+    also = [one.other_id for one in openings]
+    ids = also if named.count(None) == len(named) else named
+    one_name = ids is also or also.count(None) == len(also)
+    of_account = {one.account_id for one in openings} <= {scope.account_id, None, ""}
+    if one_name and of_account and None not in ids and are_usable_ids([one for one in ids if one is not None]):
+        return ids
+    return [_identified(one, scope) for one in openings]
 
 
 def _identified(record: _Shape | _Opening, scope: Scope) -> str | None:

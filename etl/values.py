@@ -139,6 +139,8 @@ def as_instants(dates: Sequence[str | None]) -> list[datetime | None]:
         raise FieldError("not spelt as documented")
     try:
         instants = map(datetime.fromisoformat, texts)
+        if len(texts) == len(dates):
+            return list(instants)
         return [None if one is None else next(instants) for one in dates]
     except ValueError:
         raise FieldError("not a date") from None
@@ -200,3 +202,9 @@ def is_usable_id(value: Any) -> bool:
         and 0 < len(value) <= _LONGEST_ID
         and ((value.isascii() and value.isprintable()) or not _NOT_IN_IDS.search(value))
     )
+
+
+def are_usable_ids(ids: Sequence[str]) -> bool:
+    """Whether all of them surely are: ids beyond printable ASCII are looked at one by one."""
+    text, lengths = "".join(ids), set(map(len, ids))
+    return text.isascii() and text.isprintable() and 0 not in lengths and max(lengths, default=0) <= _LONGEST_ID

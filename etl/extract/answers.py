@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 from etl.errors import (
     AccountRefused,
@@ -144,6 +145,7 @@ def retry_after(value: str | None, now: datetime) -> float | None:
     return seconds if 0 <= seconds <= LONGEST_RETRY_AFTER_SECONDS else None
 
 
+@lru_cache(maxsize=64)
 def _http_date(text: str) -> datetime | None:
     try:
         stamp = parsedate_to_datetime(text)

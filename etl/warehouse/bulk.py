@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
-from itertools import chain, islice
+from itertools import chain, islice, repeat
 from typing import Any
 
 from sqlalchemy import ARRAY, TIMESTAMP, Dialect, Executable, FromClause, Table, bindparam, column, func, select
@@ -154,7 +154,9 @@ def _worded(statement: Any, names: tuple[str, ...], dialect: Dialect) -> tuple[s
 
 
 def _bound(values: Sequence[Any], table: Table, name: str, dialect: Dialect) -> Iterable[Any]:
-    """A column's values as the driver takes them: the same instant, of all the rows of a window, is worded once."""
+    """A column's values as the driver takes them: one that all rows have is worded once."""
     kind = table.c[name].type if name in table.c else None
     process: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect) if kind else None
-    return values if process is None else map(lru_cache(maxsize=CHUNK)(process), values)
+    if process is None:
+        return values
+    return repeat(process(values[0]), len(values)) if len(set(map(id, values))) == 1 else map(process, values)

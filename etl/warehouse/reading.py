@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -298,19 +299,17 @@ class _Rows:
     missing: Sequence[datetime]
 
 
-def _rows(groups: Iterable[Sequence[Any]]) -> _Rows:
-    all_live = all_unfinished = 0
-    per_day: dict[datetime, int] = {}
-    missing: list[datetime] = []
-    for day, missed, live, unfinished in groups:
-        all_live += live
-        all_unfinished += unfinished
-        if day is not None:
-            midnight = _midnight(day)
-            per_day[midnight] = per_day.get(midnight, 0) + live
-        if missed is not None:
-            missing += [missed] * live
-    return _Rows(all_live, all_unfinished, per_day, missing)
+def _rows(groups: Sequence[Sequence[Any]]) -> _Rows:
+    per_day = Counter({_midnight(day): live for day, missed, live, _ in groups if day and not missed})
+    marked = [(day, missed, live) for day, missed, live, _ in groups if missed]
+    for day, _, live in marked:
+        per_day[_midnight(day)] += live
+    return _Rows(
+        live=sum(live for _, _, live, _ in groups),
+        unfinished=sum(unfinished for _, _, _, unfinished in groups),
+        per_day=per_day,
+        missing=[missed for _, missed, live in marked for _ in range(live)],
+    )
 
 
 @lru_cache(maxsize=16384)

@@ -44,16 +44,22 @@ class Utc(TypeDecorator[datetime]):
         native = TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
         return dialect.type_descriptor(native)
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("A datetime without a timezone reached the warehouse.")
-        return value if dialect.name == "postgresql" else utc_text(value)
+    def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        return _aware if dialect.name == "postgresql" else _spelt
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
         """PostgreSQL's driver gives instants as they are: nothing is done to each of them."""
         return None if dialect.name == "postgresql" else _instant
+
+
+def _aware(value: datetime | None) -> datetime | None:
+    if value is not None and value.tzinfo is None:
+        raise ValueError("A datetime without a timezone reached the warehouse.")
+    return value
+
+
+def _spelt(value: datetime | None) -> str | None:
+    return None if _aware(value) is None or value is None else utc_text(value)
 
 
 def _instant(text: str | None) -> datetime | None:
@@ -62,7 +68,8 @@ def _instant(text: str | None) -> datetime | None:
 
 def utc_text(instant: datetime) -> str:
     """`YYYY-MM-DDTHH:MM:SS.ffffffZ`: how SQLite stores an instant."""
-    return instant.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"
+    utc = instant if instant.tzinfo is UTC else instant.astimezone(UTC)
+    return utc.isoformat("T", "microseconds")[:-6] + "Z"
 
 
 def _column(name: str, kind: Any, comment: str, **options: Any) -> Column[Any]:
