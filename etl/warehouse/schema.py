@@ -44,7 +44,11 @@ class Utc(TypeDecorator[datetime]):
         native = TIMESTAMP(timezone=True) if dialect.name == "postgresql" else Text()
         return dialect.type_descriptor(native)
 
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        return _aware(value) if dialect.name == "postgresql" else _spelt(value)
+
     def bind_processor(self, dialect: Dialect) -> Callable[[datetime | None], Any]:
+        """The same, without asking which dialect it is for each value."""
         return _aware if dialect.name == "postgresql" else _spelt
 
     def result_processor(self, dialect: Dialect, coltype: object) -> Callable[[Any], datetime | None] | None:
