@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
@@ -166,15 +167,9 @@ def parse_page(body: bytes, read: Callable[[bytes, list[bytes]], tuple[Record, .
     Raises NoPage where `status` is not success, `data.results` is no list, or something is said twice: that is a
     fault, never "no campaigns".
     """
-    text = body.removeprefix(_BOM)
-    top = _members(text, "the answer is not a whole JSON object")
-    status = _text(top.get("status", _NULL))
-    if status is None or status.strip().lower() != SUCCESS:
-        raise NoPage("the envelope's status is not success")
-    data = _members(bytes(top.get("data", b"")), _NO_LIST)
-    results = bytes(data.get("results", b""))
+    data, results, elements = _opened(body.removeprefix(_BOM))
     return Page(
-        records=read(results, [bytes(record) for record in _elements(results)]),
+        records=read(results, [bytes(record) for record in elements]),
         total=number(data.get("totalResults", _NULL)),
         has_more=_flag(data.get("hasMore", _NULL)),
         limit=number(data.get("limit", _NULL)),
@@ -183,6 +178,32 @@ def parse_page(body: bytes, read: Callable[[bytes, list[bytes]], tuple[Record, .
     )
 
 
+def _opened(text: bytes) -> tuple[_Members, bytes, Sequence[Raw | bytes]]:
+    """The members of `data`, its list, and the list's elements. The list, nearly all of an answer, is gone through once
+    where it is the only one; else it is looked for member by member."""
+    begins, ends = _LIST_BEGINS.search(text), text.rfind(b"]") + 1
+    if begins is not None:
+        results = text[begins.end() - 1 : ends]
+        rest = text[: begins.end() - 1] + _EMPTY_LIST + text[ends:]
+        with suppress(NoPage, *_UNDECODABLE):
+            elements, data = _LIST.decode(results), _data(rest)
+            if rest.count(b"[") == 1 and bytes(data.get("results", b"")) == _EMPTY_LIST:
+                return data, results, elements
+    data = _data(text)
+    results = bytes(data.get("results", b""))
+    return data, results, _elements(results)
+
+
+def _data(text: bytes) -> _Members:
+    top = _members(text, "the answer is not a whole JSON object")
+    status = _text(top.get("status", _NULL))
+    if status is None or status.strip().lower() != SUCCESS:
+        raise NoPage("the envelope's status is not success")
+    return _members(bytes(top.get("data", b"")), _NO_LIST)
+
+
+_LIST_BEGINS = re.compile(rb'"results"\s*:\s*\[')
+_EMPTY_LIST = b"[]"
 _NO_LIST = "the answer holds no list data.results"
 
 

@@ -79,6 +79,24 @@ def test_an_envelope_that_says_a_thing_twice_is_no_page(record: bytes, before: b
 
 
 @pytest.mark.parametrize(
+    "envelope",
+    [
+        b'{"status":"success","data":{"results":[%b]}}',
+        b'{"data" : {"more":{}, "results" : [ %b ] } ,"status":"success"}',
+        b'{"status":"success","results":[1,2],"data":{"results":[%b]}}',
+        b'{"status":"success","data":{"results":[%b],"results2":[1,2]},"errors":[]}',
+        b'{"status":"success","data":{"re\\u0073ults":[%b]},"meta":{"results":[1,2]}}',
+        b'{"status":"success","data":{"results":[%b]},"meta":"\\"results\\":[1,2]"}',
+        b'{"meta":"\\"results\\":[1,2]","status":"success","data":{"results":[%b]}}',
+    ],
+)
+@pytest.mark.parametrize("records", [b"", GOOD, GOOD + b', {"id": NaN, "x": "]"}'])
+def test_the_list_is_that_of_data_wherever_it_stands(envelope: bytes, records: bytes) -> None:
+    """And whatever else is a list, or is called so."""
+    assert len(wire.parse_page(envelope % records, read, None).records) == (2 if b"NaN" in records else bool(records))
+
+
+@pytest.mark.parametrize(
     ("raw", "expected"),
     [(b"true", True), (b'"false"', False), (b'"True"', True), (b"0", None), (b"null", None), (b'"x"', None)],
 )
