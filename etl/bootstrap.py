@@ -1,25 +1,16 @@
-"""From settings to a source and a warehouse: the only file that knows both rooms."""
+"""From settings to a warehouse and to what a verb does with it and with the sources (`etl.sources`)."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import ssl
-import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from etl import __version__, authorities, keep, mending, pipeline, plan, transform, turn, withheld
 from etl.errors import WarehouseError
-from etl.extract import wire
-from etl.extract.attempt import open_session
-from etl.extract.auth import TokenMint
-from etl.extract.pace import Pace
-from etl.extract.retry import Budget, RetryPolicy
-from etl.extract.room import Room
-from etl.extract.source import AccountSource, Api
 from etl.model import (
     BEGINNING,
     Decode,
@@ -28,7 +19,6 @@ from etl.model import (
     Interval,
     Keep,
     Mended,
-    ReadPage,
     RunOutcome,
     Scope,
     ScopeState,
@@ -42,9 +32,6 @@ from etl.warehouse.comparing import Comparing
 from etl.warehouse.lease import Lease
 from etl.warehouse.migrate import SchemaState
 from etl.warehouse.warehouse import Warehouse
-
-RETRY_TOTAL_SECONDS = 900.0
-"""The longest one request is tried for, waits included; `max_attempts` usually ends it sooner."""
 
 
 def utc_now() -> datetime:
@@ -79,12 +66,6 @@ def decode(settings: Settings) -> Decode:
     return transform.decode if settings.warehouse.store_message_text else withheld.decode
 
 
-def _read(settings: Settings, account: ResolvedAccount, *, whole: bool) -> ReadPage:
-    """How much of a record is read when it comes: all of it where all of it decides what becomes of it."""
-    whole = whole or account.keep != Keep() or not settings.warehouse.store_message_text
-    return transform.each(decode(settings)) if whole else transform.glance
-
-
 def address(settings: Settings) -> Address:
     """Where the configured warehouse is; `shown` of it holds no password. Raises ConfigError."""
     place = settings.warehouse
@@ -95,44 +76,6 @@ def tls(settings: Settings) -> ssl.SSLContext | None:
     """Trusts what `ca_file` names besides the system's authorities; None without one."""
     pem = settings.api.authorities()
     return None if pem is None else authorities.context(pem)
-
-
-@asynccontextmanager
-async def sources(
-    settings: Settings, accounts: Sequence[ResolvedAccount], emit: Emit, *, whole: bool = True
-) -> AsyncIterator[dict[ResolvedAccount, AccountSource]]:
-    """A source for each account; they share connections, places in flight and what may be spent on trying again, the
-    apps of one account its pace."""
-    in_flight = asyncio.Semaphore(settings.api.max_in_flight)
-    aside = asyncio.Semaphore(max(1, settings.api.max_in_flight // 4))
-    budget = Budget(emit)
-    room = Room(max(settings.sync.max_rows_held, settings.sync.max_window_rows))
-    paces: dict[tuple[str, str], Pace] = {}
-    # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
-    outside = not all(wire.is_loopback(urlsplit(account.host).hostname or "") for account in accounts)
-    in_all = settings.api.max_in_flight
-    async with open_session(max_in_flight=in_all, trust_env=outside, tls=tls(settings)) as session:
-        opened = {}
-        for account in accounts:
-            limited = (account.host, account.account_id)
-            if limited not in paces:
-                paces[limited] = _pace(account, emit, aside)
-            opened[account] = AccountSource(
-                api=_api(settings, account),
-                mint=_mint(settings, account),
-                pace=paces[limited],
-                retry=_retry(settings),
-                budget=budget,
-                session=session,
-                in_flight=in_flight,
-                room=room,
-                read=_read(settings, account, whole=whole),
-                clock=utc_now,
-                sleep=asyncio.sleep,
-                monotonic=time.monotonic,
-                emit=emit,
-            )
-        yield opened
 
 
 def sync_order(
@@ -264,9 +207,13 @@ async def execute(
     stop_code: Callable[[], int],
 ) -> RunOutcome:
     """Run an order: an empty warehouse is migrated first, one on another schema version is refused."""
-    async with warehouse(settings) as store, sources(settings, list(scopes), emit, whole=False) as opened:
-        await store.ready()
-        return await pipeline.run(_jobs(scopes, opened), store, order, clock=utc_now, emit=emit, stop_code=stop_code)
+    async with warehouse(settings) as store:
+        await asyncio.gather(store.ready(), _loaded())
+        from etl import sources
+
+        async with sources.opened(settings, list(scopes), emit, whole=False) as opened:
+            jobs = _jobs(scopes, opened)
+            return await pipeline.run(jobs, store, order, clock=utc_now, emit=emit, stop_code=stop_code)
 
 
 async def verify(
@@ -278,14 +225,14 @@ async def verify(
     stop_code: Callable[[], int],
 ) -> tuple[RunOutcome, tuple[Difference, ...]]:
     """Read everything as `execute` does, and compare instead of storing."""
-    async with warehouse(settings) as store, sources(settings, list(scopes), emit) as opened:
+    from etl import sources
+
+    async with warehouse(settings) as store, sources.opened(settings, list(scopes), emit) as opened:
         if await store.schema_state() is SchemaState.EMPTY:
             raise WarehouseError("The warehouse is empty, so there is nothing to verify: run `kore-etl sync` first.")
         await store.ready()
-        comparing = Comparing(store)
-        outcome = await pipeline.run(
-            _jobs(scopes, opened), comparing, order, clock=utc_now, emit=emit, stop_code=stop_code
-        )
+        comparing, jobs = Comparing(store), _jobs(scopes, opened)
+        outcome = await pipeline.run(jobs, comparing, order, clock=utc_now, emit=emit, stop_code=stop_code)
         return outcome, await comparing.differences(outcome)
 
 
@@ -328,6 +275,11 @@ async def retry_rejects(settings: Settings, *, wait_seconds: float, stop_code: C
         return await mending.run(scopes, store, order, mend, clock=utc_now, stop_code=stop_code)
 
 
+async def _loaded() -> None:
+    """The room that talks HTTP is loaded. That takes 0.15 s, in which the database does what it was asked."""
+    await asyncio.to_thread(importlib.import_module, "etl.sources")
+
+
 async def _current(store: Warehouse) -> None:
     if await store.schema_state() is SchemaState.EMPTY:
         raise WarehouseError("The warehouse is empty: there is nothing to read again. Run `kore-etl sync` first.")
@@ -335,7 +287,7 @@ async def _current(store: Warehouse) -> None:
 
 
 def _jobs(
-    scopes: Mapping[ResolvedAccount, Sequence[Scope]], opened: Mapping[ResolvedAccount, AccountSource]
+    scopes: Mapping[ResolvedAccount, Sequence[Scope]], opened: Mapping[ResolvedAccount, turn.Source]
 ) -> list[turn.Job]:
     """The apps of one account share its turn, as they share its lease and its request budget."""
     by_account: dict[str, dict[Scope, turn.Source]] = {}
@@ -344,50 +296,3 @@ def _jobs(
         for scope in listings:
             by_account.setdefault(account.account_id, {})[scope] = opened[account]
     return [turn.Job(account_id, listings, keeps) for account_id, listings in by_account.items()]
-
-
-def _pace(account: ResolvedAccount, emit: Emit, aside: asyncio.Semaphore) -> Pace:
-    return Pace(
-        account.account_id,
-        account.requests_per_minute,
-        monotonic=time.monotonic,
-        sleep=asyncio.sleep,
-        emit=emit,
-        aside=aside,
-    )
-
-
-def _api(settings: Settings, account: ResolvedAccount) -> Api:
-    return Api(
-        host=account.host,
-        account_id=account.account_id,
-        app_id=account.app_id,
-        path=settings.api.path,
-        account_id_in_query=settings.api.account_id_in_query,
-        user_agent=f"kore-etl/{__version__}",
-        page_size=settings.api.page_size,
-        requests_per_minute=account.requests_per_minute,
-        attempt_timeout_seconds=settings.api.attempt_timeout_seconds,
-        max_body_bytes=settings.api.max_body_mb * 1024 * 1024,
-        max_window_rows=settings.sync.max_window_rows,
-        settle_minutes=settings.sync.settle_minutes,
-    )
-
-
-def _mint(settings: Settings, account: ResolvedAccount) -> TokenMint:
-    return TokenMint(
-        account.client_id,
-        account.client_secret.get_secret_value(),
-        settings.auth.token_ttl_seconds,
-        settings.auth.single_use_tokens,
-        utc_now,
-    )
-
-
-def _retry(settings: Settings) -> RetryPolicy:
-    return RetryPolicy(
-        max_attempts=settings.api.max_attempts,
-        backoff_seconds=settings.api.backoff_seconds,
-        max_wait_seconds=settings.api.max_wait_seconds,
-        total_seconds=RETRY_TOTAL_SECONDS,
-    )

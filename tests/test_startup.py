@@ -50,3 +50,16 @@ def test_a_first_quiet_night_loads_what_it_uses_and_looks_for_no_garbage_in_modu
     assert NOT_NEEDED.keys() & set(modules) == set()
     assert (collections, is_on) == (0, True)
     assert left < 1_000
+
+
+def test_a_verb_that_asks_the_warehouse_alone_loads_nothing_that_talks_http(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It takes a fifth of the time that a verb takes to start."""
+    with night(tmp_path, capsys, f"sqlite:///{tmp_path}/w.db", accounts=1, campaigns=5) as (_, kore_etl):
+        assert kore_etl("sync")[0] == 0
+        for verb in ("plan", "status", "gaps"):
+            command = [sys.executable, "-c", PROGRAM, "--config", str(kore_etl.config), "--json", verb]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            code, modules, *_ = json.loads(done.stdout.splitlines()[-1])
+            assert (code, "aiohttp" in modules, "etl.warehouse.warehouse" in modules) == (0, False, True)

@@ -226,15 +226,15 @@ async def accounts(
     settings: Settings, listings: Listings, profiles: dict[Scope, Profile]
 ) -> AsyncGenerator[Step, None]:
     """The accounts side by side; their steps in the configured order."""
-    from etl import bootstrap
+    from etl import sources
     from etl.cli import otherwise
 
     turns = asyncio.Semaphore(ACCOUNTS_AT_ONCE)
-    async with bootstrap.sources(impatient(settings), list(listings), lambda _: None) as sources:
+    async with sources.opened(impatient(settings), list(listings), lambda _: None) as opened:
 
         async def examined(account: ResolvedAccount) -> list[Step]:
             async with turns:
-                return await _account(account, sources[account], listings[account], profiles)
+                return await _account(account, opened[account], listings[account], profiles)
 
         tasks = [asyncio.create_task(examined(account)) for account in listings]
         tried = 0

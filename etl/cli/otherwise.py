@@ -33,7 +33,7 @@ def may_help(step: Step) -> bool:
 
 async def tried(settings: Settings, account: ResolvedAccount, scope: Scope) -> str | None:
     """The remedy that one of OTHERWISE turned out to be; None where none is. One or two requests each."""
-    from etl import bootstrap
+    from etl import bootstrap, sources
     from etl.model import BEGINNING, Census, Profile, Reason, Window
 
     for words, changes in OTHERWISE:
@@ -41,9 +41,9 @@ async def tried(settings: Settings, account: ResolvedAccount, scope: Scope) -> s
         changed = settings.model_copy(update=parts)
         if all(getattr(changed, part) == getattr(settings, part) for part in parts):
             continue
-        async with bootstrap.sources(changed, [account], lambda _: None) as sources:
+        async with sources.opened(changed, [account], lambda _: None) as opened:
             census = Window(scope, BEGINNING, bootstrap.utc_now(), Reason.CENSUS)
-            read = await sources[account].read(census, Profile())
+            read = await opened[account].read(census, Profile())
         if isinstance(read, Census):
             return f"Tried, and it answers with {words}."
     return None
