@@ -50,7 +50,7 @@ MAY = {
     "airflow_sensor": {"airflow_call", "airflow_operator"},
     "airflow_dag": {"airflow_call", "airflow_operator"},
 }
-"""Room -> rooms it may import; `bootstrap`, `sources` and `cli` may import everything. `version` is etl/__init__ itself."""
+"""Room -> rooms it may import; `bootstrap`, `sources` and `cli` may import everything. `version` is etl/__init__."""
 
 
 def rooms() -> list[Path]:
