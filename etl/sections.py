@@ -343,7 +343,7 @@ class Sync(_Section):
         description="a whole number of rows, 1 or more",
     )
     max_rows_held: Whole = Field(
-        15_000,
+        16_000,
         ge=1,
         title="rows in memory at once, over all windows under way",
         description="a whole number of rows, 1 or more",

@@ -14,6 +14,7 @@ from etl.extract import wire
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
+from etl.extract.places import Places
 from etl.extract.retry import Budget, RetryPolicy
 from etl.extract.room import Room
 from etl.extract.source import AccountSource, Api
@@ -30,7 +31,7 @@ async def opened(
 ) -> AsyncIterator[dict[ResolvedAccount, AccountSource]]:
     """A source for each account; they share connections, places in flight and what may be spent on trying again, the
     apps of one account its pace."""
-    in_flight = asyncio.Semaphore(settings.api.max_in_flight)
+    in_flight = Places(settings.api.max_in_flight)
     aside = asyncio.Semaphore(max(1, settings.api.max_in_flight // 4))
     budget = Budget(emit)
     room = Room(max(settings.sync.max_rows_held, settings.sync.max_window_rows))

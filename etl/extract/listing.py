@@ -5,7 +5,6 @@ Nothing but a page, WindowFailed or AccountFailed comes out of here.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,6 +25,7 @@ from etl.errors import (
 from etl.extract import answers, attempt, refusals, wire
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
+from etl.extract.places import AT_ONCE, Places
 from etl.extract.retry import Budget, RetryPolicy, persist
 from etl.model import Cost, Page, PageRequest, ReadPage, Scope
 
@@ -89,7 +89,7 @@ class Listing:
         retry: RetryPolicy,
         budget: Budget,
         session: aiohttp.ClientSession,
-        in_flight: asyncio.Semaphore,
+        in_flight: Places,
         read: ReadPage,
         clock: Callable[[], datetime],
         sleep: Callable[[float], Awaitable[None]],
@@ -115,29 +115,30 @@ class Listing:
         self.clock_ahead: float | None = None
         """Seconds that the server's clock was ahead of ours at its latest answer; None before the first."""
 
-    async def page(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
-        """One page. Raises WindowFailed, AccountRefused or AccountUnavailable; `spent` counts in every case.
+    async def page(self, request: PageRequest, scope: Scope, spent: Spent, rank: int = AT_ONCE) -> Page:
+        """One page. Raises WindowFailed, AccountRefused or AccountUnavailable; `spent` counts in every case. Where all
+        places in flight are taken, the lowest `rank` is asked for next.
 
         The API page says that `name` must be there whenever a list is sorted, its own sample leaves it out: it is
         added, as the last key, from when the server first insists on it.
         """
         by_name = replace(request, sort=(*request.sort, _BY_NAME))
         if self._insists_on_name and request.sort:
-            return await self._insist(by_name, scope, spent)
+            return await self._insist(by_name, scope, spent, rank)
         try:
-            return await self._insist(request, scope, spent)
+            return await self._insist(request, scope, spent, rank)
         except answers.NotAccepted as refused:
             if not request.sort or self._name_was_no_help:
                 raise
             try:
-                page = await self._insist(by_name, scope, spent)
+                page = await self._insist(by_name, scope, spent, rank)
             except answers.NotAccepted:
                 self._name_was_no_help = True
                 raise refused from None
         self._insists_on_name = True
         return page
 
-    async def _insist(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
+    async def _insist(self, request: PageRequest, scope: Scope, spent: Spent, rank: int) -> Page:
         """The page of just this request, however often it has to be asked for."""
         budget_spent = False
 
@@ -156,7 +157,7 @@ class Listing:
         try:
             page = await persist(
                 self._retry,
-                lambda: self._with_token(request, scope, spent),
+                lambda: self._with_token(request, scope, spent, rank),
                 may_retry=may_retry,
                 before_wait=before_wait,
                 sleep=self._sleep,
@@ -167,21 +168,21 @@ class Listing:
         self.answered = True
         return page
 
-    async def _with_token(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
+    async def _with_token(self, request: PageRequest, scope: Scope, spent: Spent, rank: int) -> Page:
         """One attempt; after a 401 one more with a new token, dated by the server's clock; then it is refused."""
         try:
-            return await self._attempt(request, scope, spent)
+            return await self._attempt(request, scope, spent, rank)
         except TokenRefused:
             self._mint.renew(self._server_now())
         spent.retries += 1
         try:
-            return await self._attempt(request, scope, spent)
+            return await self._attempt(request, scope, spent, rank)
         except TokenRefused as again:
             remedy = f"{refusals.remedy(again.said, single_use=self._mint.single_use)}{self._clock_hint()}"
             raise AccountRefused(f"{again} A new token was refused as well. {remedy}", remedy=remedy) from again
 
-    async def _attempt(self, request: PageRequest, scope: Scope, spent: Spent) -> Page:
-        async with self._pace.turn(self._in_flight):
+    async def _attempt(self, request: PageRequest, scope: Scope, spent: Spent, rank: int) -> Page:
+        async with self._pace.turn(self._in_flight, rank):
             spent.requests += 1
             self._budget.sent()
             answer = await self._answer(request)

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from pyrate_limiter import InMemoryBucket, Rate, RateItem
 
+from etl.extract.places import AT_ONCE, Places
 from etl.model import Emit, Waiting
 
 _MINUTE_MS = 60_000
@@ -65,7 +66,7 @@ class Pace:
         return longer
 
     @contextlib.asynccontextmanager
-    async def turn(self, in_flight: asyncio.Semaphore) -> AsyncIterator[None]:
+    async def turn(self, in_flight: Places, rank: int = AT_ONCE) -> AsyncIterator[None]:
         """The right to send one request now, and one place in flight until it is answered.
 
         Only the account's next in line waits for a place in flight, and none is held while waiting for the minute:
@@ -73,13 +74,13 @@ class Pace:
         """
         async with self._aside if self._is_silent and self._aside is not None else contextlib.nullcontext():
             async with self._next_in_line:
-                await self._start(in_flight)
+                await self._start(in_flight, rank)
             try:
                 yield
             finally:
                 in_flight.release()
 
-    async def _start(self, in_flight: asyncio.Semaphore) -> None:
+    async def _start(self, in_flight: Places, rank: int) -> None:
         """Take a place in flight at an instant when a start is allowed.
 
         The loop ends: a pause is only prolonged by requests in flight, whose retries are bounded, and the minute only
@@ -91,7 +92,7 @@ class Pace:
             elif (wait := self._seconds_until_room()) > 0:
                 await self._wait_for_room(wait)
             else:
-                await in_flight.acquire()
+                await in_flight.acquire(rank)
                 if self._take():
                     return
                 in_flight.release()

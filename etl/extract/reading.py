@@ -37,6 +37,8 @@ class Reading:
     emit: Emit
     clock: Callable[[], datetime]
     started_at: datetime
+    rank: int
+    """Which of the windows under way it is, in the order in which they began."""
     clock_known: bool
     """Whether the server's clock was known when the window was taken for closed or open."""
     closed: bool = False
@@ -53,7 +55,7 @@ class Reading:
 
     async def page(self, request: PageRequest) -> Page:
         """One page. Raises WindowFailed or AccountFailed."""
-        page = await self.listing.page(request, self.window.scope, self.spent)
+        page = await self.listing.page(request, self.window.scope, self.spent, self.rank)
         self.emit(PageRead(self.window.scope, len(page.records), page.total))
         self.pages += 1
         self.total = self.total if page.total is None else page.total

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from etl.extract.answers import NotAccepted
 from etl.extract.auth import TokenMint
 from etl.extract.listing import Api, Listing
 from etl.extract.pace import Pace
+from etl.extract.places import Places
 from etl.extract.probing import Probe
 from etl.extract.proof import Accepted, Ask, Refused, choose, machine
 from etl.extract.reading import Reading
@@ -67,7 +67,7 @@ class AccountSource:
         retry: RetryPolicy,
         budget: Budget,
         session: aiohttp.ClientSession,
-        in_flight: asyncio.Semaphore,
+        in_flight: Places,
         room: Room,
         read: ReadPage,
         clock: Callable[[], datetime],
@@ -79,6 +79,7 @@ class AccountSource:
         self._clock = clock
         self._emit = emit
         self._room = room
+        self._in_flight = in_flight
         self._asked_which_date: set[Scope] = set()
         self._listing = Listing(
             api=api,
@@ -143,7 +144,8 @@ class AccountSource:
 
     def _begin(self, window: Window, profile: Profile) -> Reading:
         clock_known = self._listing.clock_ahead is not None
-        return Reading(window, profile, self._listing, self._emit, self._clock, self._clock(), clock_known)
+        rank = self._in_flight.rank()
+        return Reading(window, profile, self._listing, self._emit, self._clock, self._clock(), rank, clock_known)
 
     async def _choose_dates(self, reading: Reading) -> None:
         """A part of the history is read by creation only where that is the date that the server filters.

@@ -39,6 +39,8 @@ class Links:
     lists: Mapping[int, str]
 
     def __add__(self, other: Links) -> Links:
+        if not other.added and not other.ended:  # in order already, as most are
+            return self
         both = {**self.lists, **other.lists}
         return Links(tuple(sorted((*self.added, *other.added))), tuple(sorted((*self.ended, *other.ended))), both)
 

@@ -18,6 +18,7 @@ from etl import transform
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
 from etl.extract.pace import Pace
+from etl.extract.places import Places
 from etl.extract.retry import Budget, RetryPolicy
 from etl.extract.room import Room
 from etl.extract.source import AccountSource, Api
@@ -186,7 +187,7 @@ def rig(time: Time, session: aiohttp.ClientSession) -> Callable[..., Rig]:
             retry=policy,
             budget=Budget(events.append),
             session=session,
-            in_flight=asyncio.Semaphore(8),
+            in_flight=Places(8),
             room=Room(10_000),
             read=transform.each(decode),
             clock=clock,

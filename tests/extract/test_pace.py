@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from etl.extract.pace import Pace
+from etl.extract.places import Places
 from etl.model import Event, Waiting
 
 
@@ -43,7 +44,7 @@ def test_never_more_than_n_starts_in_any_minute(limit: int, gaps: list[float], o
 
     async def run() -> None:
         pace = Pace("a", limit, monotonic=lambda: clock.now, sleep=clock.sleep, emit=lambda _: None)
-        places = asyncio.Semaphore(2)
+        places = Places(2)
 
         async def worker(mine: list[float]) -> None:
             for gap in mine:
@@ -65,7 +66,7 @@ async def test_the_full_rate_is_used(time: Any) -> None:
     pace = Pace("a", 50, monotonic=time.monotonic, sleep=time.sleep, emit=lambda _: None)
     begun = time.seconds
     for _ in range(150):
-        async with pace.turn(asyncio.Semaphore(1)):
+        async with pace.turn(Places(1)):
             pass
     assert 120 <= time.seconds - begun < 121
 
@@ -76,7 +77,7 @@ async def test_no_limit_never_waits_and_no_thread_is_started(time: Any) -> None:
     for rate in (0, 5000):
         pace = Pace("a", rate, monotonic=time.monotonic, sleep=time.sleep, emit=lambda _: None)
         for _ in range(500):
-            async with pace.turn(asyncio.Semaphore(1)):
+            async with pace.turn(Places(1)):
                 pass
     assert time.slept == []
     assert threading.active_count() == threads
@@ -91,7 +92,7 @@ async def test_a_pause_holds_every_request_of_the_account(time: Any) -> None:
     begun, starts = time.seconds, []
 
     async def one() -> None:
-        async with pace.turn(asyncio.Semaphore(8)):
+        async with pace.turn(Places(8)):
             starts.append(time.seconds - begun)
 
     await asyncio.gather(one(), one(), one())
@@ -102,7 +103,7 @@ async def test_a_pause_holds_every_request_of_the_account(time: Any) -> None:
 async def test_a_pause_that_comes_while_waiting_for_a_place_counts(time: Any) -> None:
     """The last look is at the very start."""
     pace = Pace("a", 0, monotonic=time.monotonic, sleep=time.sleep, emit=lambda _: None)
-    places, starts = asyncio.Semaphore(1), []
+    places, starts = Places(1), []
     await places.acquire()
 
     async def one() -> None:
@@ -121,7 +122,7 @@ async def test_a_pause_that_comes_while_waiting_for_a_place_counts(time: Any) ->
 async def test_waiting_for_the_minute_takes_no_place_in_flight(time: Any) -> None:
     """An account out of turns leaves the shared places to the others; a cancelled wait gives everything back."""
     pace = Pace("a", 1, monotonic=time.monotonic, sleep=lambda _: asyncio.sleep(3600), emit=lambda _: None)
-    places = asyncio.Semaphore(1)
+    places = Places(1)
     async with pace.turn(places):
         pass
 
@@ -131,14 +132,14 @@ async def test_waiting_for_the_minute_takes_no_place_in_flight(time: Any) -> Non
 
     task = asyncio.create_task(second())
     await asyncio.sleep(0)
-    assert not places.locked()
+    assert not places.are_taken
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
-    assert not places.locked()
+    assert not places.are_taken
     time.seconds += 61
     async with pace.turn(places):
-        assert places.locked()
-    assert not places.locked()
+        assert places.are_taken
+    assert not places.are_taken
 
 
 async def test_a_wait_for_the_minute_is_told(time: Any) -> None:
@@ -146,14 +147,14 @@ async def test_a_wait_for_the_minute_is_told(time: Any) -> None:
     events: list[Event] = []
     pace = Pace("a", 1, monotonic=time.monotonic, sleep=time.sleep, emit=events.append)
     for _ in range(2):
-        async with pace.turn(asyncio.Semaphore(1)):
+        async with pace.turn(Places(1)):
             pass
     assert [(type(event), getattr(event, "why", "")) for event in events] == [(Waiting, "the rate limit")]
 
 
 async def test_accounts_that_are_not_answered_leave_places_to_the_others(time: Any) -> None:
     """Together they hold no more than the places set aside, until one of their requests is answered again."""
-    places, aside = asyncio.Semaphore(8), asyncio.Semaphore(2)
+    places, aside = Places(8), asyncio.Semaphore(2)
     under_way, released = 0, asyncio.Event()
 
     def pace(name: str) -> Pace:
