@@ -69,11 +69,12 @@ class Pace:
     async def turn(self, in_flight: Places, rank: int = AT_ONCE) -> AsyncIterator[None]:
         """The right to send one request now, and one place in flight until it is answered.
 
-        Only the account's next in line waits for a place in flight, and none is held while waiting for the minute:
-        a slow account does not stop the others. One that is not answered shares the few places `aside` with all such.
+        Of an account with a limit only the next in line waits for a place in flight, and none is held while waiting
+        for the minute: a slow account does not stop the others. One that is not answered shares the few places `aside`
+        with all such.
         """
         async with self._aside if self._is_silent and self._aside is not None else contextlib.nullcontext():
-            async with self._next_in_line:
+            async with self._next_in_line if self._starts is not None else contextlib.nullcontext():
                 await self._start(in_flight, rank)
             try:
                 yield
