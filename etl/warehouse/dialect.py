@@ -56,7 +56,9 @@ make a first load a fifth faster."""
 
 CACHE_KB = 4_000
 
-POOL_SECONDS = 60.0
+POOL_SECONDS = 3_600.0
+"""How long a transaction waits for a connection: much longer than the statements before it may take, which end by
+themselves. A lock that somebody holds on a table, or a slow disk, must not end a run."""
 
 
 def open_engine(address: Address) -> AsyncEngine:

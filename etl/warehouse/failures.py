@@ -100,7 +100,7 @@ def _remedy(error: Exception, root: BaseException) -> tuple[str, bool]:
         named = _POSTGRES.get(state) or _POSTGRES_CLASSES.get(state[:2])
         return (named, True) if named else ("could not do what was asked; see its log", False)
     if isinstance(root, PoolTimeout):
-        return "gave no connection for a minute; it or this machine is overloaded, so run again when it is not", True
+        return "gave no connection for an hour; it or this machine is overloaded, so run again when it is not", True
     if isinstance(root, TimeoutError):
         return "did not answer in time; check that it is up and reachable, then run again", True
     if isinstance(root, OSError) and root.filename is not None:

@@ -9,7 +9,7 @@ import pytest
 from warehouse.samples import Clock
 
 from etl.errors import ConfigError
-from etl.warehouse import address
+from etl.warehouse import address, dialect
 from etl.warehouse.warehouse import Warehouse
 
 
@@ -108,3 +108,10 @@ async def test_a_file_name_may_hold_anything(tmp_path: Path) -> None:
         await opened.ready()
         assert await opened.runs() == ()
     assert [one.name for one in folder.iterdir()] == ["x y%41.db"]
+
+
+def test_who_waits_for_a_connection_waits_longer_than_statements_take() -> None:
+    """A table that somebody locks for minutes holds up all connections at once: what hangs ends by its own bound, and
+    that alone may end a run."""
+    engine = dialect.open_engine(address.parse("postgresql://nowhere/db", schema="public", password=None))
+    assert engine.pool.timeout() > 10 * address.STATEMENT_SECONDS  # type: ignore[attr-defined]
