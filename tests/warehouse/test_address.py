@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 from warehouse.samples import Clock
 
 from etl.errors import ConfigError
@@ -32,7 +33,9 @@ def test_every_spelling_of_postgres_takes_our_driver(scheme: str) -> None:
     )
     assert found.connect_args["host"] == "db.example"
     assert found.shown == "postgresql://ann@db.example:6432/sales"
-    assert "secret" not in repr(found)
+    assert "secret" not in repr(found) + pretty_repr(found)
+    assert found.shown in repr(found)
+    assert found.shown in pretty_repr(found)
 
 
 def test_a_password_from_elsewhere_is_used_where_the_url_has_none() -> None:
