@@ -23,7 +23,7 @@ def parse(url: str, password: str | None = None) -> address.Address:
 )
 def test_every_spelling_of_postgres_takes_our_driver(scheme: str) -> None:
     """People paste what other tools gave them."""
-    found = parse(f"{scheme}://ann:secret@db.example:6432/sales")
+    found = parse(f"{scheme}://ann:secret@db.example:6432/sales?options=-c%20app.key%3Dsecret")
     assert found.url.drivername == "postgresql+asyncpg"
     assert (found.url.username, found.url.password, found.url.port, found.url.database) == (
         "ann",
