@@ -12,16 +12,16 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 _LARGEST_MB = 64
 _NO_SECRETS = "a secret never belongs there; name a file in a column client_secret_file"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One account as written, and where: "accounts.csv line 17"."""
 
     where: str

@@ -6,10 +6,11 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 PREFIX = "KORE_ETL_"
 
@@ -29,8 +30,7 @@ _NEVER_SHOWN = {
 _WORDS = re.compile(r"(?:(?:[A-Za-z]{1,15}[0-9]{0,3}|[0-9]{1,3})(?:[._/-]+|$))+")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where the configuration came from: a file, if there is one, and the variables that are set."""
 
     file: Path | None

@@ -7,9 +7,10 @@ is here: no text, no payload.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import StrEnum
+
+from msgspec import Struct, field
 
 from etl.model import Interval, Scope, Verdict
 
@@ -17,8 +18,7 @@ LONGEST = 120
 """Characters of a text from the source that are kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What to look at: the last `days` UTC days up to `now`; only these accounts, where any are named."""
 
     now: datetime
@@ -36,16 +36,14 @@ class DayState(StrEnum):
     PROVEN = "proven"
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """A stretch whose last read was not proven, and why not."""
 
     interval: Interval
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Calendar:
+class Calendar(Struct, frozen=True):
     """One scope, day by day: `days[0]` is the first day asked for, the last one today. `doubts` are of any age."""
 
     scope: Scope
@@ -53,8 +51,7 @@ class Calendar:
     doubts: tuple[Doubt, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeLine:
+class ScopeLine(Struct, frozen=True):
     """How fresh and complete one scope is. `proven_until` None = the beginning is not proven; `newest_proven_end` None
     = nothing is."""
 
@@ -67,16 +64,14 @@ class ScopeLine:
     rejects_waiting: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class DayMessages:
+class DayMessages(Struct, frozen=True):
     """Messages whose sending was seen that day, at least."""
 
     day: date
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class DayStatus:
+class DayStatus(Struct, frozen=True):
     """How many campaigns had a status at the end of a day; None = all other statuses together, "" = no status."""
 
     day: date
@@ -84,8 +79,7 @@ class DayStatus:
     campaigns: int
 
 
-@dataclass(frozen=True, slots=True)
-class ListUse:
+class ListUse(Struct, frozen=True):
     """A contact list and the live campaigns that have it now."""
 
     name: str
@@ -95,8 +89,7 @@ class ListUse:
     messages: int
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What a run changed in one campaign. `what`: new, deleted, missing, came back, changed, contact lists, messages,
     other; `fields`: the columns that differ, not their values."""
 
@@ -109,8 +102,7 @@ class Change:
     status: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Night:
+class Night(Struct, frozen=True):
     """The last `sync` or `backfill` that ended. `totals`: its counts by the names of `etl.report.COUNTS`; `changes`:
     the gravest CHANGES of what it changed."""
 
@@ -123,8 +115,7 @@ class Night:
     changes: tuple[Change, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedLine:
+class RejectedLine(Struct, frozen=True):
     """A rejected record, or a field that could not be stored (`field:<name>`)."""
 
     rejected_id: int
@@ -135,8 +126,7 @@ class RejectedLine:
     last_seen_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class RunPace:
+class RunPace(Struct, frozen=True):
     """One run: how long it took, what it asked, and what it asked of the account it asked most, in how many seconds."""
 
     run_id: str
@@ -152,8 +142,7 @@ class RunPace:
     busiest_seconds: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(Struct, frozen=True):
     """Everything but freshness and calendars. Lists are cut at a top number; `*_in_all` say how many there are."""
 
     messages: tuple[DayMessages, ...] = ()
@@ -167,8 +156,7 @@ class Figures:
     """Oldest first."""
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(Struct, frozen=True):
     """The whole page's content."""
 
     asked: Asked

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Protocol
+
+from msgspec import Struct
 
 from etl.figures import ScopeLine
 
@@ -50,8 +51,7 @@ class Told(Protocol):
     def rejects_waiting(self) -> int: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(Struct, frozen=True):
     """The whole warehouse in a headline and a sentence. `worst`: what the colour says; None = nothing to judge."""
 
     worst: Health | None

@@ -8,7 +8,8 @@ page), passes that list. What could not be read at all (`Rejected`) always passe
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+
+from msgspec.structs import asdict, replace
 
 from etl.model import Campaign, Keep, Rejected, Sweep
 

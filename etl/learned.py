@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
 from typing import Any
+
+from msgspec.structs import asdict, replace
 
 from etl.model import FilteredDate, Profile
 
@@ -14,8 +15,7 @@ def together(known: Profile, before: Profile, after: Profile) -> Profile:
     What others learned meanwhile stays, unless this read saw something else: the later evidence counts. Evidence of one
     filtered date contradicts a filter on the other, a page out of order or a limit that is not in force settle it.
     """
-    found = {one.name: getattr(after, one.name) for one in fields(Profile)}
-    news: dict[str, Any] = {name: value for name, value in found.items() if value != getattr(before, name)}
+    news: dict[str, Any] = {name: value for name, value in asdict(after).items() if value != getattr(before, name)}
     if "filtered_date" in news and known.filtered_date not in (None, before.filtered_date, after.filtered_date):
         news["filtered_date"] = FilteredDate.NEITHER
     for name in ("order_kept", "limit_echoed"):

@@ -10,10 +10,11 @@ import logging
 import queue
 import threading
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
+
+from msgspec import Struct
 
 from etl import __version__
 from etl.model import RunOutcome, Scope, ScopeOutcome, Verb, Verdict
@@ -33,8 +34,7 @@ Columns = Sequence[tuple[str, str, str]]
 """Name, type, comment."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ground:
+class Ground(Struct, frozen=True):
     """What stays the same for all events of a run."""
 
     listings: Mapping[Scope, str]
@@ -97,8 +97,7 @@ def _client(settings: Mapping[str, Any] | None) -> OpenLineageClient:
 # -- words ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
+class _Begun(Struct, frozen=True):
     run_id: str
     verb: Verb
     started_at: datetime

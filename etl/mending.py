@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import groupby
 from typing import Any, Protocol, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import asdict
 
 from etl.errors import LeaseError, LeaseHeld, WarehouseError
 from etl.model import Emit, Mended, Scope, Verdict
@@ -37,8 +39,7 @@ class Warehouse(Protocol[L_co]):
     ) -> AbstractAsyncContextManager[L_co]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A run's verb and options."""
 
     verb: str
@@ -47,8 +48,7 @@ class Order:
     wait_seconds: float = 0
 
 
-@dataclass(slots=True)
-class Outcome:
+class Outcome(Struct):
     """What such a run has done so far; `held` and `lost` have a sentence per account that was not mended."""
 
     run_id: str

@@ -7,9 +7,10 @@ whichever machine ran. A listing that was never proven has 0 as its `proven_unti
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
+
+from msgspec import Struct
 
 from etl.model import RunOutcome, Scope
 
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
 LISTING = ("account_id", "app_id", "channel")
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """How one configured listing stands in the warehouse."""
 
     scope: Scope

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import cached_property
 from operator import attrgetter
 
-import msgspec
+from msgspec import Struct, field
 
 from etl.errors import AccountFailed, WindowFailed
 
@@ -28,8 +27,7 @@ class Channel(StrEnum):
     VOICE = "voice"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Scope:
+class Scope(Struct, frozen=True, order=True):
     """What one listing covers: one app of one account, one channel."""
 
     account_id: str
@@ -40,8 +38,7 @@ class Scope:
         return f"{self.account_id}/{self.app_id}/{self.channel.value}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Interval:
+class Interval(Struct, frozen=True, order=True):
     """A half-open stretch of time, `[start, end)`."""
 
     start: datetime
@@ -78,8 +75,7 @@ HINTS = (Reason.CENSUS, Reason.FEED, Reason.UNFINISHED)
 """Reads that prove nothing: see `Window`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Keep:
+class Keep(Struct, frozen=True):
     """Which campaigns of a scope are stored, by their values as the source spells them; an empty list names none and
     leaves out none. See `etl.keep`."""
 
@@ -88,8 +84,7 @@ class Keep:
     dialing_mode: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """One stretch of one listing to be read and proven together.
 
     UNDATED is asked without dates, for all there is. HINTS name requests that prove nothing: CENSUS, one undated
@@ -110,8 +105,7 @@ class Window:
 # -- asking -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Filters:
+class Filters(Struct, frozen=True):
     """The request's `filters`, as documented; empty tuples are not sent."""
 
     status: tuple[str, ...] = ()
@@ -119,8 +113,7 @@ class Filters:
     dialing_mode: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class PageRequest:
+class PageRequest(Struct, frozen=True):
     """One page of one listing. `start` and `end` go to the wire as they are (inclusive there, as far as is known)."""
 
     channel: Channel
@@ -134,15 +127,14 @@ class PageRequest:
     """None = the number that fits `skip`; another one only to see which of the two wins."""
 
 
-@dataclass(frozen=True, slots=True)
-class FieldProblem:
+class FieldProblem(Struct, frozen=True):
     """A field that could not be stored as it came: its name as Kore spells it, and what was wrong with it."""
 
     field: str
     problem: str
 
 
-class Campaign(msgspec.Struct, frozen=True, gc=False):
+class Campaign(Struct, frozen=True, gc=False):
     """One campaign, typed. `raw` is the record's JSON exactly as it came, in UTF-8; `content_hash` is a digest of it.
 
     `contact_lists` is None where the source did not say (missing or unreadable): stored links are then kept.
@@ -177,8 +169,7 @@ class Campaign(msgspec.Struct, frozen=True, gc=False):
     """What tells rows apart in a proof."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True):
     """A record that cannot be stored as a campaign: why, and its text (undecodable bytes shown as escapes)."""
 
     key: str
@@ -190,7 +181,7 @@ class Rejected:
     updated_at: datetime | None = None
 
 
-class Unread(msgspec.Struct, frozen=True, gc=False):
+class Unread(Struct, frozen=True, gc=False):
     """A campaign of which no more was read than proofs need; the rest is read where it has to be stored.
 
     Most nights most campaigns are as they were: their `content_hash` says so, and nobody reads them.
@@ -219,8 +210,7 @@ ReadPage = Callable[[bytes, Sequence[bytes], Scope], tuple[Record, ...]]
 """A page's list, and its elements as slices of it, both JSON -> what the records say, in their order; never raises."""
 
 
-@dataclass(frozen=True)
-class Page:
+class Page(Struct, frozen=True, dict=True):
     """One answer, decoded. Numbers are None where the server did not send a usable one."""
 
     records: tuple[Record, ...]
@@ -253,8 +243,7 @@ class FilteredDate(StrEnum):
     NEITHER = "neither"
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(Struct, frozen=True):
     """What was observed about a server, per scope; None = not known. Kept in `source_profiles`."""
 
     filtered_date: FilteredDate | None = None
@@ -298,8 +287,7 @@ class Proof(StrEnum):
     L4 = "L4"
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(Struct, frozen=True):
     """What a read cost: every attempt on the wire is a request; `sweeps` counts the tries at a proof."""
 
     requests: int = 0
@@ -316,8 +304,7 @@ class Cost:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Sweep:
+class Sweep(Struct, frozen=True):
     """A window that was read: its rows, each once, and whether they are proven to be all of them."""
 
     window: Window
@@ -342,8 +329,7 @@ class Sweep:
     """Ids of campaigns that were read and that the account's `keep` leaves out; they are not in `records`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+class Split(Struct, frozen=True):
     """The window was not read: these, side by side and in order, are to be read in its place."""
 
     window: Window
@@ -352,8 +338,7 @@ class Split:
     profile: Profile
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
+class Census(Struct, frozen=True):
     """How many campaigns a scope has, all ages together; `total` is None where the server does not say."""
 
     total: int | None
@@ -363,8 +348,7 @@ class Census:
     profile: Profile
 
 
-@dataclass(frozen=True, slots=True)
-class FailedRead:
+class FailedRead(Struct, frozen=True):
     """The window could not be read. After an `AccountFailed` the account's turn is over."""
 
     window: Window
@@ -379,8 +363,7 @@ class FailedRead:
 # -- storing ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """What one window's transaction changed, counted from the difference, never from the driver."""
 
     inserted: int = 0
@@ -395,7 +378,7 @@ class Loaded:
     """Live rows of the window that its proven read did not show: candidates for deletion."""
     unwanted: frozenset[str] = frozenset()
     """Live rows that the read showed and that `keep` leaves out: candidates for deletion too, though not gone."""
-    bad_fields: Mapping[str, int] = field(default_factory=dict, compare=False)
+    bad_fields: Mapping[str, int] = field(default_factory=dict)
     """Field that could not be stored -> campaigns written with it."""
 
     def __add__(self, other: Loaded) -> Loaded:
@@ -413,8 +396,7 @@ class Loaded:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What a run's absent rows came to. `brake`: nothing was marked, and why, as a sentence."""
 
     missing: int = 0
@@ -424,8 +406,7 @@ class Settled:
     brake: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Mended:
+class Mended(Struct, frozen=True):
     """What reading stored texts again came to, in one scope."""
 
     read: int = 0
@@ -448,16 +429,14 @@ class Mended:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Stock:
+class Stock(Struct, frozen=True):
     """How many records of a scope a census may have counted at most, and how many live rows it must have counted."""
 
     live: int
     sure: int
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeState:
+class ScopeState(Struct, frozen=True):
     """What the warehouse knows of a scope before tonight's run. Only reads under the same `keep` count as coverage."""
 
     scope: Scope
@@ -492,8 +471,7 @@ class Verb(StrEnum):
     VERIFY = "verify"
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """A campaign that is not the same in source and warehouse."""
 
     scope: Scope
@@ -518,8 +496,7 @@ class Verdict(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeOutcome:
+class ScopeOutcome(Struct, frozen=True):
     """What a run did in one scope; one element of the JSON's `scopes`."""
 
     scope: Scope
@@ -552,8 +529,7 @@ class AccountEnd(StrEnum):
     """The run's deadline came before its end."""
 
 
-@dataclass(frozen=True, slots=True)
-class AccountOutcome:
+class AccountOutcome(Struct, frozen=True):
     """What a run did in one account. `answered`: the source gave at least one usable answer."""
 
     account_id: str
@@ -562,8 +538,7 @@ class AccountOutcome:
     scopes: tuple[ScopeOutcome, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunOutcome:
+class RunOutcome(Struct, frozen=True):
     """A finished run."""
 
     run_id: str
@@ -580,13 +555,11 @@ class RunOutcome:
 # -- progress ---------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Began:
+class Began(Struct, frozen=True):
     run_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(Struct, frozen=True):
     """So many windows more; `requests` is their price, None where it is not known."""
 
     scope: Scope
@@ -594,8 +567,7 @@ class Planned:
     requests: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class PageRead:
+class PageRead(Struct, frozen=True):
     """One answer; `total` is what it says the window holds."""
 
     scope: Scope
@@ -603,8 +575,7 @@ class PageRead:
     total: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(Struct, frozen=True):
     """An account waits for `seconds`; `why` is a few words ("the rate limit", "Kore.ai asked to wait")."""
 
     account_id: str
@@ -612,24 +583,21 @@ class Waiting:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class RetriesSpent:
+class RetriesSpent(Struct, frozen=True):
     """From now on the run tries nothing again, unless it succeeds often enough meanwhile; so far, over all accounts."""
 
     requests: int
     retries: int
 
 
-@dataclass(frozen=True, slots=True)
-class WindowDone:
+class WindowDone(Struct, frozen=True):
     window: Window
     state: State
     rows: int
     error: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AccountDone:
+class AccountDone(Struct, frozen=True):
     """The account's turn is over, however it ended."""
 
     account_id: str

@@ -9,12 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from etl.figures import Calendar, DayState, DayStatus, Report, RunPace, ScopeLine
 from etl.harmless import clean
@@ -73,8 +74,7 @@ NIGHT = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(Struct, frozen=True):
     """A script, and the digest by which the page's policy lets it run."""
 
     text: str
@@ -174,7 +174,7 @@ def _short(text: str) -> str:
 
 
 def _shortened(line: ScopeLine) -> ScopeLine:
-    return ScopeLine(line.scope, _short(line.name), *(getattr(line, name) for name in ScopeLine.__slots__[2:]))
+    return ScopeLine(line.scope, _short(line.name), *(getattr(line, name) for name in ScopeLine.__struct_fields__[2:]))
 
 
 def _took(run: RunPace) -> float | None:

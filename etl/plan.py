@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from math import ceil
 from operator import itemgetter
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from etl.intervals import intersect, subtract
 from etl.model import BEGINNING, HINTS, UNDATED_ROWS, FilteredDate, Interval, Reason, Scope, ScopeState, Window
@@ -20,8 +22,7 @@ _MILLISECOND = timedelta(milliseconds=1)
 _DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Struct, frozen=True):
     """The settings that shape a night."""
 
     history_start: datetime
@@ -33,8 +34,7 @@ class Policy:
     max_window_rows: int
 
 
-@dataclass(frozen=True, slots=True)
-class Priced:
+class Priced(Struct, frozen=True):
     """A planned window and its expected requests; None where nothing is known of the scope yet."""
 
     window: Window

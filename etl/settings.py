@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 from urllib.parse import parse_qs, urlsplit
 
+from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import BaseModel, ConfigDict, PrivateAttr, SecretStr, ValidationError
 
 from etl import account_rows
@@ -48,8 +49,7 @@ Needs = Literal["source", "warehouse"]
 """What a verb goes on to use: the source with its accounts and secrets, or nothing but the warehouse."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResolvedAccount:
+class ResolvedAccount(Struct, frozen=True):
     """One app of one account with everything that holds for it. Loaded for "warehouse", the secret is empty."""
 
     account_id: str

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from etl import census
 from etl.model import (
@@ -30,8 +32,7 @@ FIELDS_TOLD = 5
 """How many fields that could not be stored are named; the most frequent ones."""
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """One scope's share of a run; `outcome` sums it up."""
 
     scope: Scope

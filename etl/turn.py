@@ -11,9 +11,10 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Generic, Protocol, TypeVar
+
+from msgspec import Struct, field
 
 from etl import abreast, census, keep, learned
 from etl.errors import AccountFailed, AccountRefused, LeaseError, LeaseHeld
@@ -113,8 +114,7 @@ class Warehouse(Protocol[L]):
     async def save_profile(self, lease: L, scope: Scope, profile: Profile) -> None: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """One account's share of a run: its scopes in configured order, each with the source that reads it."""
 
     account_id: str
@@ -123,8 +123,7 @@ class Job:
     """Which campaigns are stored; scopes that are not named store everything."""
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """What a run is to do: its verb, how it plans a scope, and its options."""
 
     verb: Verb
@@ -360,16 +359,14 @@ async def _given_up(tasks: Iterable[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@dataclass(frozen=True, slots=True)
-class _Begun:
+class _Begun(Struct, frozen=True):
     """A read that has begun, and what was known of the server then."""
 
     window: Window
     profile: Profile
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     """What of an account is under way."""
 
     reads: dict[asyncio.Task[Read], _Begun] = field(default_factory=dict)
@@ -387,8 +384,7 @@ class _Work:
         return [*self.ready, *(read for task in ended if isinstance(read := task.result(), Sweep))]
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(Struct):
     """Whether an app of the account still answers."""
 
     end: AccountEnd = AccountEnd.DONE

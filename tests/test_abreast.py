@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from etl import learned
 from etl.abreast import AT_ONCE, STORED_AT_ONCE, may_begin, may_store

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from fuzz import run as fuzz
-from msgspec import structs
+from msgspec.structs import replace
 
 from etl import transform
 from etl.extract import wire
@@ -38,7 +36,7 @@ def test_a_decoder_that_alters_a_record_is_found_out(monkeypatch: pytest.MonkeyP
 
     def careless(raw: bytes, scope: Scope) -> Campaign | None:
         found = plain(raw, scope)
-        return found and structs.replace(found, name="x")
+        return found and replace(found, name="x")
 
     monkeypatch.setattr(transform, "_plain", careless)
     assert any("disagree" in one for one in fuzz.run(20).failures)

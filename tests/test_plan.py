@@ -1,13 +1,13 @@
 """Which windows a night has, and why."""
 
 import itertools
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from etl import plan
 from etl.intervals import merge, subtract

@@ -30,6 +30,7 @@ NOT_NEEDED = {
     "jinja2": "makes the report's page",
     "prometheus_client": "writes metrics",
     "aiosqlite": "talks to the other database",
+    "pyrate_limiter": "holds a limit",
     "etl.figures": "is the report's",
     "etl.warehouse.life": "is explain's",
     "etl.sandbox": "is the demo's",

@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import tempfile
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from etl.cli.output import BAD, GOOD, ODD, Output, clean, styled
 from etl.errors import ConfigError
@@ -44,8 +45,7 @@ WAREHOUSE = """\
   postgresql://user@host/database?sslmode=verify-full   for real use"""
 
 
-@dataclass(frozen=True, slots=True)
-class Account:
+class Account(Struct, frozen=True):
     """One app of one account."""
 
     account_id: str
@@ -53,8 +53,7 @@ class Account:
     name: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Answers:
+class Answers(Struct, frozen=True):
     """What a configuration is written from. The secret and the password go into files of their own."""
 
     host: str | None = None
@@ -62,8 +61,15 @@ class Answers:
     accounts: tuple[Account, ...] = ()
     warehouse: str | None = None
     secret_file: str | None = None
-    secret: str | None = field(default=None, repr=False)
-    password: str | None = field(default=None, repr=False)
+    secret: str | None = None
+    password: str | None = None
+
+    def __repr__(self) -> str:  # a Struct's own shows every field
+        return f"Answers({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """All but the secret and the password; tracebacks that show variables ask here."""
+        return [(name, value) for name, value in asdict(self).items() if name not in ("secret", "password")]
 
     def config(self) -> str:
         """The commented configuration with these answers; what was not answered stays as in the example."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct, field
 
 from etl.cli.options import account_option, channel_option
 from etl.cli.output import BAD, GOOD, ODD, Output, clean, many, number
@@ -58,8 +58,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None) -> i
     return code
 
 
-@dataclass(slots=True)
-class Screen:
+class Screen(Struct):
     """The steps as they come, one line each; what was shown once is not said again, what is many is counted."""
 
     output: Output

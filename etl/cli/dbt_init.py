@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from msgspec import Struct, field
 
 from etl.cli.output import Output, many
 
@@ -22,8 +22,7 @@ AUTHORITIES = ("/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bund
 """Where systems keep the authorities they trust. kore-etl finds them by itself, libpq has to be told."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where dbt connects; the defaults are placeholders to be filled in. Holds no password."""
 
     host: str = "db.example.com"

@@ -8,8 +8,10 @@ import tempfile
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from etl.cli.output import number
 from etl.errors import AccountFailed, AccountRefused, KoreEtlError, LeaseError, SourceError, WarehouseError
@@ -35,8 +37,7 @@ CLOCK_SECONDS = 30.0
 Listings = Mapping["ResolvedAccount", Sequence["Scope"]]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One thing that was tried. `trouble` is the kind of error that ended it, None when it went well."""
 
     what: str

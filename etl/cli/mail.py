@@ -8,7 +8,8 @@ from __future__ import annotations
 import platform
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from etl import __version__, report
 from etl.cli.output import ago, clean, many, number, when
@@ -22,8 +23,7 @@ NAMED = 3
 """Accounts that one sentence names; more of them are counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where the run worked: what a person has to find again."""
 
     config: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+
+from msgspec.structs import asdict
 
 from etl.cli.output import Column, Output, clean, many, number
 from etl.mending import Outcome

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from msgspec import Struct
 
 from etl.cli.output import BAD, GOOD, ODD, Mark, ago, here, many, number, zone
 from etl.health import STALE_AFTER, Health, health
@@ -22,8 +23,7 @@ WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """One account's channel this morning."""
 
     name: str

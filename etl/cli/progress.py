@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from threading import Lock
 from typing import TYPE_CHECKING
+
+from msgspec.structs import asdict
 
 from etl.cli.output import Output, clean, number
 from etl.cli.underway import Underway

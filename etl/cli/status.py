@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec import Struct, field
 
 from etl.cli.options import account_option, channel_option
 from etl.cli.output import ARROW, Column, Output, ago, clean, here, many, number, plain, when, zone
@@ -89,8 +89,7 @@ def command(output: Output, accounts: tuple[str, ...], channel: str | None, ever
     return 0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What was asked of the warehouse. `listings` are all, worst first; `shown` those of the table."""
 
     listings: Sequence[Listing]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from msgspec import Struct
 from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
@@ -30,8 +30,7 @@ PIPED_ROOM = 160
 """Cells of a change where no terminal limits it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What wording depends on: the cells of a line (None = any), the names of accounts, and what is shown in full."""
 
     room: int | None

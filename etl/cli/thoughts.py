@@ -6,7 +6,8 @@ The README's troubleshooting table is this one, written out by `table`; a test h
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from etl import errors
 
@@ -15,8 +16,7 @@ STORED = "Everything stored so far, in whole windows; the next run goes on from 
 OTHERS = "What was stored stays; the other accounts went on."
 
 
-@dataclass(frozen=True, slots=True)
-class Thought:
+class Thought(Struct, frozen=True):
     """One kind of trouble. `kinds` are the errors that it is about; `code` the exit code when nothing graver came."""
 
     symptom: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from math import ceil
+
+from msgspec import Struct, field
 
 from etl.cli.output import ago_words, clean, number
 from etl.model import AccountDone, Event, PageRead, Planned, RetriesSpent, Scope, State, Waiting, WindowDone
@@ -20,8 +21,7 @@ SURE_AFTER = 3.0
 """Seconds before a time left is worth saying."""
 
 
-@dataclass(slots=True)
-class Listing:
+class Listing(Struct):
     """One account's channel while it is read."""
 
     planned: int | None = None
@@ -40,8 +40,7 @@ class Listing:
         return None if self.total is None else max(ceil(self.total / page_size) + 2, self.requests + 1)
 
 
-@dataclass(slots=True)
-class Underway:
+class Underway(Struct):
     """What has happened so far. `limits`: account -> requests a minute, 0 = none. `now` is a monotonic clock."""
 
     names: Mapping[Scope, str]

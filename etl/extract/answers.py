@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+
+from msgspec import Struct
 
 from etl.errors import (
     AccountRefused,
@@ -41,8 +42,7 @@ class NotAccepted(WindowFailed):
     """Kore.ai knows who asks, and does not accept what is asked: an undated request, an order, a filter."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """One HTTP answer, whole, its body unpacked. `headers` are case-insensitive."""
 
     status: int

@@ -7,9 +7,10 @@ A hint proves nothing: the list is read by offset while it moves. Sort and filte
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
+
+from msgspec.structs import replace
 
 from etl.extract import observe, sweep
 from etl.model import UNFINISHED_STATUSES, Filters, Page, PageRequest, Reason, Record, Window

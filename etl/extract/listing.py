@@ -6,11 +6,12 @@ Nothing but a page, WindowFailed or AccountFailed comes out of here.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import aiohttp
+from msgspec import Struct
+from msgspec.structs import replace
 
 from etl.errors import (
     AccountFailed,
@@ -33,8 +34,7 @@ _CLOCK_OFF_SECONDS = 30.0
 _BY_NAME = ("name", "asc")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
+class Api(Struct, frozen=True, kw_only=True):
     """Where one account's app is listed, and how it is asked: plain values from the settings."""
 
     host: str
@@ -63,8 +63,7 @@ class Api:
         )
 
 
-@dataclass(slots=True)
-class Spent:
+class Spent(Struct):
     """What a read has cost so far."""
 
     requests: int = 0

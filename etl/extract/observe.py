@@ -6,8 +6,9 @@ Only evidence that tells two behaviours apart counts; whatever contradicts an ob
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from etl.extract import windows
 from etl.model import (

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
-
-from pyrate_limiter import InMemoryBucket, Rate, RateItem
+from typing import TYPE_CHECKING
 
 from etl.extract.places import AT_ONCE, Places
 from etl.model import Emit, Waiting
+
+if TYPE_CHECKING:
+    from pyrate_limiter import InMemoryBucket
 
 _MINUTE_MS = 60_000
 _WORTH_TELLING_SECONDS = 1.0
@@ -40,7 +42,7 @@ class Pace:
         self._monotonic = monotonic
         self._sleep = sleep
         self._emit = emit
-        self._starts = InMemoryBucket([Rate(requests_per_minute, _MINUTE_MS)]) if requests_per_minute else None
+        self._starts = _log(requests_per_minute) if requests_per_minute else None
         self._next_in_line = asyncio.Lock()
         self._paused_until = monotonic()
         self._aside = aside
@@ -113,7 +115,11 @@ class Pace:
         """Log a start now; False where the account was paused meanwhile."""
         if self._paused_until > self._monotonic():
             return False
-        return self._starts is None or bool(self._starts.put(RateItem(self._account_id, self._now_ms())))
+        if self._starts is None:
+            return True
+        from pyrate_limiter import RateItem  # here for the same reason as in `_log`
+
+        return bool(self._starts.put(RateItem(self._account_id, self._now_ms())))
 
     def _now_ms(self) -> int:
         return int(self._monotonic() * 1000)
@@ -121,3 +127,10 @@ class Pace:
     async def _wait_for_room(self, seconds: float) -> None:
         self.tell(seconds, "the rate limit")
         await self._sleep(seconds)
+
+
+def _log(requests_per_minute: int) -> InMemoryBucket:
+    """A rolling minute of starts."""
+    from pyrate_limiter import InMemoryBucket, Rate  # here: 25 ms that an account without a limit need not pay
+
+    return InMemoryBucket([Rate(requests_per_minute, _MINUTE_MS)])

@@ -5,8 +5,9 @@ Each question is one small request whose answer can only mean one thing; where i
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
+
+from msgspec.structs import replace
 
 from etl.extract import observe
 from etl.extract.listing import Listing, Spent

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass, replace
 from typing import ClassVar, Protocol
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from etl.extract import sweep
 from etl.model import FilteredDate, Filters, Page, PageRequest, Profile, Proof, Record
@@ -29,15 +31,13 @@ SLACK = 20
 ASCENDING = ("createdAt", "asc")
 
 
-@dataclass(frozen=True)
-class Ask:
+class Ask(Struct, frozen=True):
     """To be asked now, all at once if wished; `step` again when all are answered."""
 
     requests: tuple[PageRequest, ...]
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(Struct, frozen=True):
     """Proven: `records` holds every stable row, each once. `total` is the one that the proof established."""
 
     proof: Proof
@@ -45,8 +45,7 @@ class Accepted:
     total: int | None
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(Struct, frozen=True):
     """Not proven: `why` for a person, `records` all that was read, each once, `total` the last one given."""
 
     why: str

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from etl.errors import AccountFailed, SourceError, WindowFailed
 from etl.extract import observe
@@ -27,8 +29,7 @@ from etl.model import (
 )
 
 
-@dataclass
-class Reading:
+class Reading(Struct):
     """A window while it is read."""
 
     window: Window

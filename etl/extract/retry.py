@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
+from msgspec import Struct
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from etl.errors import AccountUnavailable, AttemptFailed, Throttled
@@ -48,8 +48,7 @@ class Budget:
         return False
 
 
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(Struct, frozen=True):
     """How stubborn we are. All times in seconds.
 
     `max_attempts` counts the first one; `total_seconds` runs from the first failure to the start of the last attempt.

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import aiohttp
+from msgspec.structs import replace
 
 from etl.errors import AccountFailed, WindowFailed
 from etl.extract import hints, observe, windows

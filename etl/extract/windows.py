@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 from math import ceil
+
+from msgspec.structs import replace
 
 from etl.model import FilteredDate, PageRequest, Profile, Reason, Record, Window
 

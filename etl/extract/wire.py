@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urlsplit
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from etl import slices
 from etl.errors import AttemptFailed, ConfigError
@@ -257,8 +256,7 @@ _TOKEN_LIKE = re.compile(r"eyJ[\w.=-]+", re.ASCII)
 _PAYLOAD_LIKE = re.compile(r"(?:\{|\[\s*[\[{\"']).*", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class ErrorBody:
+class ErrorBody(Struct, frozen=True):
     """What an error body says. `spoken` is Kore's own sentence; `opening` is a text that is not JSON."""
 
     spoken: str

@@ -8,11 +8,11 @@ already is marked `deleted_at`. Nothing is ever removed. The loader clears both 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Dialect, Executable, and_, bindparam, func, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -30,8 +30,7 @@ CLOCK_GRAIN = timedelta(seconds=2)
 """How exactly the server's `Date` tells when it counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """A run's candidates: rows that the source did not show, and rows that it did and `keep` leaves out."""
 
     absent: frozenset[str]

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from msgspec import Struct
+from msgspec.structs import asdict
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -28,17 +29,23 @@ _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+asyncpg", "postgres
 _SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(Struct, frozen=True):
     """Where the warehouse is. `shown` is for messages and holds no password."""
 
-    url: URL = field(repr=False)
-    connect_args: Mapping[str, Any] = field(repr=False)
+    url: URL
+    connect_args: Mapping[str, Any]
     shown: str
     schema: str | None
     """PostgreSQL only."""
     file: Path | None
     """SQLite only."""
+
+    def __repr__(self) -> str:  # a Struct's own shows every field
+        return f"Address({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """All but what may hold the password; tracebacks that show variables ask here."""
+        return [(name, value) for name, value in asdict(self).items() if name not in ("url", "connect_args")]
 
 
 def parse(url: str, *, schema: str, password: str | None) -> Address:

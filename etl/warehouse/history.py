@@ -8,9 +8,10 @@ where it is, with `deleted_at`; the copy is made when the campaign comes back.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -27,16 +28,14 @@ from etl.warehouse.schema import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A value of `total_messages_sent` and the run of the campaign that it counts."""
 
     messages: int
     instance: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """What one reading shows beyond the one before it: never less than nothing. None = not to be told."""
 
     messages: int | None

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import and_, bindparam, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,8 +25,7 @@ COUNTS = ("inserted", "updated", "unchanged", "revived", "links_added", "links_r
 """The counts of `Loaded` that a line keeps."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """What coverage needs to know of one read."""
 
     epoch: int
@@ -38,8 +37,7 @@ class Line:
     """How many campaigns the source had in it, those that `keep` leaves out included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a line stands, and the filter its read has passed."""
 
     run_id: str

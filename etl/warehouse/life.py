@@ -7,10 +7,11 @@ a rejected one is ever read here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import ColumnElement, RowMapping, Select, Table, and_, false, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -41,8 +42,7 @@ REJECTS = 100
 """Rejected records that are told of, the latest ones."""
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(Struct, frozen=True):
     """What was seen of a campaign for a time; `valid_to`, and the run that saw the end, are None while it lasts."""
 
     valid_from: datetime
@@ -51,8 +51,7 @@ class Version:
     columns: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
+class Link(Struct, frozen=True):
     """A contact list of the campaign, and how long."""
 
     contact_list_id: int
@@ -62,8 +61,7 @@ class Link:
     run_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """A value of the message counter, as the view `campaign_counters` has it; `run_id` saw the next one."""
 
     observed_at: datetime
@@ -76,8 +74,7 @@ class Reading:
     run_id: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Reject:
+class Reject(Struct, frozen=True):
     """A rejected record of this id, or a field for which this campaign is the sample (`reason` is `field:<name>`)."""
 
     rejected_id: int
@@ -92,8 +89,7 @@ class Reject:
     acknowledged_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A window that covers the campaign's creation, or that was read without dates."""
 
     run_id: str
@@ -108,8 +104,7 @@ class Read:
     finished_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A run that read or changed the campaign."""
 
     run_id: str
@@ -120,8 +115,7 @@ class Run:
     finished_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """Everything the warehouse knows of a campaign, each part oldest first. The last version is the current state."""
 
     campaign_id: str
@@ -254,9 +248,9 @@ def _readings(past: Sequence[RowMapping], now: RowMapping) -> tuple[Reading, ...
 
 async def _rejects(connection: AsyncConnection, campaign_id: str) -> tuple[Reject, ...]:
     record = rejected_records.c
-    columns = (record[name] for name in ("account_id", "app_id", "channel", *Reject.__slots__) if name != "scope")
+    names = ("account_id", "app_id", "channel", *Reject.__struct_fields__)
     found = await connection.execute(
-        select(*columns)
+        select(*(record[name] for name in names if name != "scope"))
         .where(record.campaign_id == campaign_id)
         .order_by(record.last_seen_at.desc(), record.rejected_id)
         .limit(REJECTS)
@@ -265,7 +259,7 @@ async def _rejects(connection: AsyncConnection, campaign_id: str) -> tuple[Rejec
 
 
 def _reject(row: RowMapping) -> Reject:
-    return Reject(scope=_scope(row), **{name: row[name] for name in Reject.__slots__ if name != "scope"})
+    return Reject(scope=_scope(row), **{name: row[name] for name in Reject.__struct_fields__ if name != "scope"})
 
 
 async def _reads(connection: AsyncConnection, now: RowMapping) -> Sequence[RowMapping]:
@@ -276,7 +270,7 @@ async def _reads(connection: AsyncConnection, now: RowMapping) -> Sequence[RowMa
 
 def _covering(now: RowMapping) -> Select[Any]:
     window = sync_windows.c
-    names = (name for name in Read.__slots__ if name != "interval")
+    names = (name for name in Read.__struct_fields__ if name != "interval")
     of_scope = and_(*(window[name] == now[name] for name in ("account_id", "app_id", "channel")))
     no_hint = window.reason.not_in([hint.value for hint in HINTS])
     return (
@@ -294,7 +288,7 @@ def _holds(created_at: datetime | None) -> ColumnElement[bool]:
     return and_(window.window_start <= created_at, window.window_end > created_at)
 
 
-_AS_IT_IS = tuple(name for name in Read.__slots__ if name not in ("interval", "state", "proof"))
+_AS_IT_IS = tuple(name for name in Read.__struct_fields__ if name not in ("interval", "state", "proof"))
 
 
 def _read(row: RowMapping) -> Read:
@@ -313,7 +307,7 @@ async def _runs(connection: AsyncConnection, told: Life) -> tuple[Run, ...]:
     run = sync_runs.c
     wanted = in_values(run.run_id, sorted(ids)[-RUNS:], connection.dialect)
     found = await connection.execute(
-        select(*(run[name] for name in Run.__slots__)).where(wanted).order_by(run.started_at, run.run_id)
+        select(*(run[name] for name in Run.__struct_fields__)).where(wanted).order_by(run.started_at, run.run_id)
     )
     return tuple(Run(**{**row, "verdict": Verdict(row["verdict"])}) for row in found.mappings())
 

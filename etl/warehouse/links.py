@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from etl.warehouse.rows import Change, contact_list_id, later
 
@@ -19,8 +21,7 @@ class Link(NamedTuple):
     valid_from: datetime
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Ended:
+class Ended(Struct, frozen=True, order=True):
     """A link that ends at `valid_to`; `again_at`: the campaign was deleted then and came back with it, so that it
     begins anew."""
 
@@ -30,8 +31,7 @@ class Ended:
     again_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Links:
+class Links(Struct, frozen=True):
     """What becomes of links, in key order, and the names of the contact lists that are needed, by id."""
 
     added: tuple[Link, ...]

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import Dialect, Executable, and_, bindparam, delete, not_, or_, select, true, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -32,8 +33,7 @@ _UNLINK = delete(campaign_contact_lists).where(_THIS_LINK)
 _RESTART = update(campaign_contact_lists).where(_THIS_LINK).values(valid_from=bindparam("again_at"))
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """What a window's rows came to; `older` payloads are among the unchanged."""
 
     loaded: Loaded

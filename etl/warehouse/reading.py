@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Dialect, Executable, RowMapping, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -34,8 +34,7 @@ from etl.warehouse.schema import campaigns, rejected_records, source_profiles, s
 from etl.warehouse.scoped import of_scope, told
 
 
-@dataclass(frozen=True, slots=True)
-class ScopeFreshness:
+class ScopeFreshness(Struct, frozen=True):
     """One line of the view `sync_freshness`, and what waits in quarantine."""
 
     scope: Scope
@@ -56,16 +55,14 @@ class ScopeFreshness:
     rejects_waiting: int
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """A stretch between a scope's first and last closed read that no read has proven."""
 
     scope: Scope
     interval: Interval
 
 
-@dataclass(frozen=True, slots=True)
-class RunLine:
+class RunLine(Struct, frozen=True):
     """One run. `verdict` is RUNNING, and `finished_at` None, while it runs, or until the next run finds it killed."""
 
     run_id: str
@@ -83,8 +80,7 @@ class RunLine:
         return self.verdict is Verdict.FAILED and self.exit_code == EXIT_KILLED
 
 
-@dataclass(frozen=True, slots=True)
-class WindowLine:
+class WindowLine(Struct, frozen=True):
     """One window that a run read. `why` says why it is not proven, `error` why it failed, `reason` why it was read."""
 
     window_no: int
@@ -114,16 +110,14 @@ class WindowLine:
     error: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class RunDetail:
+class RunDetail(Struct, frozen=True):
     """A run and its windows, in the order of their numbers."""
 
     line: RunLine
     windows: tuple[WindowLine, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RunSums:
+class RunSums(Struct, frozen=True):
     """What all runs that ended came to."""
 
     runs: Mapping[tuple[str, str], int]
@@ -131,8 +125,7 @@ class RunSums:
     counts: Mapping[str, float]
 
 
-@dataclass(frozen=True, slots=True)
-class RejectLine:
+class RejectLine(Struct, frozen=True):
     """One quarantined record, or one field that could not be stored (`reason` is then `field:<name>`).
 
     `raw` is the record's text: personal data, not to be shown unasked.
@@ -222,10 +215,10 @@ def _run(row: RowMapping) -> RunLine:
     return RunLine(**{name: row[name] for name in _RUN}, verdict=Verdict(row["verdict"]), totals=totals)
 
 
-_RUN = tuple(name for name in RunLine.__slots__ if name not in ("verdict", "totals"))
+_RUN = tuple(name for name in RunLine.__struct_fields__ if name not in ("verdict", "totals"))
 
 
-_SAME = tuple(name for name in WindowLine.__slots__ if name not in ("scope", "interval", "state", "proof"))
+_SAME = tuple(name for name in WindowLine.__struct_fields__ if name not in ("scope", "interval", "state", "proof"))
 
 
 def _window(row: RowMapping) -> WindowLine:
@@ -251,7 +244,7 @@ async def waiting_rejects(connection: AsyncConnection, limit: int) -> tuple[Reje
 
 
 def _reject(row: RowMapping) -> RejectLine:
-    names = (name for name in RejectLine.__slots__ if name != "scope")
+    names = (name for name in RejectLine.__struct_fields__ if name != "scope")
     return RejectLine(scope=_scope(row), **{name: row[name] for name in names})
 
 
@@ -289,8 +282,7 @@ def _groups(dialect: Dialect) -> Executable:
     return groups.order_by(day)
 
 
-@dataclass(frozen=True, slots=True)
-class _Rows:
+class _Rows(Struct, frozen=True):
     """What the groups amount to."""
 
     live: int
@@ -326,7 +318,7 @@ _BESIDES = select(_TIMES, source_profiles).select_from(_TIMES.outerjoin(source_p
 def _profile(row: RowMapping) -> Profile:
     if row["account_id"] is None:
         return Profile()
-    known = {name: row[name] for name in Profile.__slots__}
+    known = {name: row[name] for name in Profile.__struct_fields__}
     if known["filtered_date"] is not None:
         known["filtered_date"] = FilteredDate(known["filtered_date"])
     return Profile(**known)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,8 +14,7 @@ from etl.model import Channel, Scope
 from etl.warehouse.schema import campaigns, sync_windows
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Struct, frozen=True):
     """Campaigns stored for the first time, changed, newly taken as deleted; and missing now, whenever they went."""
 
     new: int = 0

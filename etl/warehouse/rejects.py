@@ -7,10 +7,11 @@ line counts writes of campaigns with that field, so that an unchanged night leav
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from sqlalchemy import RowMapping, and_, bindparam, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,8 +25,7 @@ FIELD = "field:"
 """How the reason of a field's line begins."""
 
 
-@dataclass(frozen=True, slots=True)
-class Met:
+class Met(Struct, frozen=True):
     """Where and when records were met. `end` None: without dates."""
 
     run_id: str
@@ -35,8 +35,7 @@ class Met:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """One row to insert, or to add to the one that is there."""
 
     rejected_id: int

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import lru_cache
@@ -20,6 +19,8 @@ from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from etl.model import Campaign, FieldProblem, Scope, Unread
 from etl.warehouse.same import is_equal, same_json
@@ -81,8 +82,7 @@ class Outcome(Enum):
     REVIVED = "revived"
 
 
-@dataclass(frozen=True, slots=True)
-class Glimpse:
+class Glimpse(Struct, frozen=True):
     """What the first look shows of a stored row that is not plainly as the record that came."""
 
     account_id: str
@@ -92,8 +92,7 @@ class Glimpse:
     """Missing or deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """Who stores, where and when. `server_now` judges the source's stamps."""
 
     run_id: str
@@ -104,8 +103,7 @@ class Moment:
     withhold: Withhold | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Sorted(Generic[C]):
+class Sorted(Struct, Generic[C], frozen=True):
     """A window's campaigns after the first look."""
 
     new: tuple[C, ...]
@@ -115,8 +113,7 @@ class Sorted(Generic[C]):
     refused: tuple[tuple[C, Refusal], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """What to do with one stored row: `row` is written where it is not None, `links` are then its exact lists."""
 
     outcome: Outcome

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 
 def is_equal(column: str, stored: Any, read: Any) -> bool:
@@ -36,6 +37,5 @@ def _unordered(record: Any) -> Any:
     return {**record, "contactLists": sorted(names)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Number:
+class _Number(Struct, frozen=True):
     written: str

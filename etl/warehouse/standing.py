@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,16 +15,14 @@ from etl.model import HINTS, Channel, Interval, Reason, Scope, State
 from etl.warehouse.schema import campaigns, sync_windows
 
 
-@dataclass(frozen=True, slots=True)
-class Doubt:
+class Doubt(Struct, frozen=True):
     """A stretch that no read has proven since, and why the last one did not."""
 
     interval: Interval
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """`proofs`: those that the proven time rests on; `oldest_read_at`: when the oldest part of it was last read."""
 
     proofs: tuple[str, ...] = ()
@@ -33,8 +31,7 @@ class Standing:
     pending_deletions: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Read:
+class _Read(Struct, frozen=True):
     epoch: int
     window_no: int
     state: State

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from itertools import groupby, pairwise
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from etl.model import State
 from etl.warehouse.life import Life, Link, Read, Reading, Reject, Version
@@ -29,8 +31,7 @@ class Turn(StrEnum):
     """It had changed since it was first seen, and what it was before was not kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Changed:
+class Changed(Struct, frozen=True):
     """One attribute."""
 
     column: str
@@ -38,16 +39,14 @@ class Changed:
     after: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Relinked:
+class Relinked(Struct, frozen=True):
     """Contact lists by name, in order."""
 
     added: tuple[str, ...]
     removed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """A reading, or several in a row. `before` is None for a baseline, `messages` where nobody can tell."""
 
     before: Reading | None
@@ -57,8 +56,7 @@ class Counted:
     readings: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that a run saw at an instant; the run is None where nothing tells it."""
 
     at: datetime
@@ -66,16 +64,14 @@ class Event:
     run_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Away:
+class Away(Struct, frozen=True):
     """A stretch in which the campaign was taken as deleted; `back_at` is None while it lasts."""
 
     deleted_at: datetime
     back_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """How surely the campaign was read: the latest read that is proven, and what was read since and is not."""
 
     reads: int

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from cli_terminal import talked
 from night import midnight, served
+from rich.pretty import pretty_repr
 
 from etl.cli.main import run
 from etl.sandbox.catalogue import build_catalogue
@@ -107,3 +108,14 @@ def test_a_secrets_file_that_is_there_is_never_written_over(tmp_path: Path) -> N
         _write(tmp_path / "config.toml", Answers(secret="new"))
     assert [file.name for file in tmp_path.iterdir()] == ["client-secret"]
     assert (tmp_path / "client-secret").read_text() == "mine"
+
+
+def test_answers_show_neither_the_secret_nor_the_password() -> None:
+    """A log line or a traceback may show them whole."""
+    from etl.cli.asking import Answers
+
+    answers = Answers(client_id="cs-1", secret="hush-hush", password="sesame")
+    for shown in (repr(answers), pretty_repr(answers)):
+        assert "cs-1" in shown
+        assert "hush-hush" not in shown
+        assert "sesame" not in shown

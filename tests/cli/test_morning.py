@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from etl.cli import morning
 from etl.cli.morning import Listing
@@ -34,7 +34,7 @@ def listing(hours: float = 6.0, account: str = "a1", missing: int = 0, **values:
         age_seconds=hours * HOUR,
         rejects_waiting=0,
     )
-    return Listing(account, dataclasses.replace(fresh, **values), Changes(new=2, missing=missing))
+    return Listing(account, replace(fresh, **values), Changes(new=2, missing=missing))
 
 
 def run(hours: float, verdict: Verdict = Verdict.COMPLETE) -> RunLine:

@@ -6,7 +6,8 @@ Shared by no product code: it replaces one method in the process that is to be k
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from etl.model import Loaded, Sweep
 from etl.warehouse import absence, ledger, loader

@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 
 import pytest
+from rich.pretty import pretty_repr
 from warehouse.samples import Clock
 
 from etl.errors import ConfigError
@@ -22,7 +23,7 @@ def parse(url: str, password: str | None = None) -> address.Address:
 )
 def test_every_spelling_of_postgres_takes_our_driver(scheme: str) -> None:
     """People paste what other tools gave them."""
-    found = parse(f"{scheme}://ann:secret@db.example:6432/sales")
+    found = parse(f"{scheme}://ann:secret@db.example:6432/sales?options=-c%20app.key%3Dsecret")
     assert found.url.drivername == "postgresql+asyncpg"
     assert (found.url.username, found.url.password, found.url.port, found.url.database) == (
         "ann",
@@ -32,7 +33,9 @@ def test_every_spelling_of_postgres_takes_our_driver(scheme: str) -> None:
     )
     assert found.connect_args["host"] == "db.example"
     assert found.shown == "postgresql://ann@db.example:6432/sales"
-    assert "secret" not in repr(found)
+    assert "secret" not in repr(found) + pretty_repr(found)
+    assert found.shown in repr(found)
+    assert found.shown in pretty_repr(found)
 
 
 def test_a_password_from_elsewhere_is_used_where_the_url_has_none() -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Callable
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 from warehouse.samples import DAY, JANUARY, RANK, SMS, Clock, Night, campaign, query, rejected
 from warehouse.test_history import counts, deleted
 
@@ -33,7 +32,7 @@ def decode(raw: bytes, scope: Scope) -> Record:
         values["contact_lists"] = tuple(values["contact_lists"])
     read = campaign(said["id"], raw=raw.decode(), **values)
     problems = (FieldProblem("priority", "not a number"),) if "priority" in said else ()
-    return structs.replace(read, dialing_mode=said.get("dialingMode"), problems=problems)
+    return replace(read, dialing_mode=said.get("dialingMode"), problems=problems)
 
 
 def record(campaign_id: str, **said: Any) -> Campaign:
@@ -115,7 +114,7 @@ async def test_replay_leaves_what_it_cannot_read(night: MakeNight, warehouse_url
 async def test_replay_knows_which_fields_are_bad_now(night: MakeNight, warehouse_url: str) -> None:
     """A field that is understood by now no longer waits; one that is bad now does."""
     async with night() as tonight:
-        odd = structs.replace(record("c-1", dialingMode="x"), problems=(FieldProblem("dialingMode", "not text"),))
+        odd = replace(record("c-1", dialingMode="x"), problems=(FieldProblem("dialingMode", "not text"),))
         await tonight.store(odd, record("c-2", priority="?", dialingMode="y"))
         await replay(tonight)
     waiting = "SELECT reason FROM rejected_records WHERE gone_at IS NULL"
@@ -143,7 +142,7 @@ async def test_replay_corrects_the_step_to_a_count_that_was_misunderstood(
     night: MakeNight, warehouse_url: str, understood: int | None
 ) -> None:
     """50, then 100 that was read as nothing or as 10, then 120: seventy messages, and no run began anew."""
-    misread = structs.replace(record("c-1", total_messages_sent=100), total_messages_sent=understood)
+    misread = replace(record("c-1", total_messages_sent=100), total_messages_sent=understood)
     async with night() as tonight:
         await tonight.store(record("c-1", total_messages_sent=50))
         await tonight.store(misread)
@@ -158,11 +157,11 @@ async def test_replay_of_a_deleted_campaign_does_not_say_that_it_saw_the_deletio
     """The run that marked it stays named; the links that are understood by now come with its return."""
     rows = record("c-1", dialingMode="Preview", contact_lists=("a",))
     async with night() as first:
-        await first.store(structs.replace(rows, contact_lists=None))
+        await first.store(replace(rows, contact_lists=None))
         await deleted(first, "c-1")
     async with night() as second:
         await replay(second)
-        await second.store(structs.replace(rows, dialing_mode="Preview"))
+        await second.store(replace(rows, dialing_mode="Preview"))
     assert await query(warehouse_url, "SELECT run_id FROM campaign_history") == [(first.run_id,)]
     assert await query(warehouse_url, "SELECT count(*) FROM campaign_contact_lists") == [(1,)]
 

@@ -6,10 +6,10 @@ import asyncio
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 from warehouse.samples import RANK, Clock, Night, campaign, query
 
 from etl.errors import LeaseHeld, LeaseLost

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from msgspec import structs
+from msgspec.structs import replace
 from warehouse.samples import DAY, JANUARY, RANK, SMS, Clock, Night, campaign, query, rejected
 
 from etl.errors import AccountUnavailable, WarehouseError, WindowFailed
@@ -310,7 +309,7 @@ async def test_every_typed_value_comes_back(night: MakeNight, warehouse_url: str
 @pytest.mark.parametrize("odd_id", ["x" * 256, "a\x00b", "\ud800", ""])
 async def test_an_id_that_no_key_can_hold_is_rejected(night: MakeNight, warehouse_url: str, odd_id: str) -> None:
     """It stops neither its window nor its neighbours."""
-    odd = structs.replace(campaign("c-0"), campaign_id=odd_id, raw="\x00 \ud800".encode("utf-8", "surrogatepass"))
+    odd = replace(campaign("c-0"), campaign_id=odd_id, raw="\x00 \ud800".encode("utf-8", "surrogatepass"))
     async with night() as tonight:
         assert await tonight.store(odd, campaign("c-1")) == Loaded(inserted=1, rejected=1)
     found = await query(warehouse_url, "SELECT reason, raw FROM rejected_records")
@@ -320,7 +319,7 @@ async def test_an_id_that_no_key_can_hold_is_rejected(night: MakeNight, warehous
 async def test_a_window_of_thousands_is_stored_at_once(night: MakeNight, warehouse_url: str) -> None:
     """More rows than a statement takes parameters: 7,000, then the same again, then half of them changed."""
     rows = [campaign(f"c-{n:05}", contact_lists=("a", f"list {n % 50}")) for n in range(7_000)]
-    changed = [structs.replace(row, raw=row.raw + b" ", content_hash=f"other {n}") for n, row in enumerate(rows)]
+    changed = [replace(row, raw=row.raw + b" ", content_hash=f"other {n}") for n, row in enumerate(rows)]
     half = [campaign(row.campaign_id, name="changed", contact_lists=("a",)) for row in rows[:3_500]]
     async with night() as tonight:
         assert await tonight.store(*rows) == Loaded(inserted=7_000, links_added=14_000)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from warehouse.samples import DAY, FEBRUARY, JANUARY, SMS, Night, campaign, query
 
 from etl.model import FilteredDate, Loaded, Profile, Reason, RunOutcome, Settled, State, Verb, Verdict

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import replace
 
+from msgspec.structs import replace
 from proof_model.world import WINDOW, World
 
 from etl.extract.proof import Accepted, Ask, Machine, Refused
