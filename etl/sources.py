@@ -8,8 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from urllib.parse import urlsplit
 
-from etl import __version__, transform
-from etl.bootstrap import decode, tls, utc_now
+from etl import __version__, bootstrap, transform
 from etl.extract import wire
 from etl.extract.attempt import open_session
 from etl.extract.auth import TokenMint
@@ -39,7 +38,7 @@ async def opened(
     # A proxy of the environment is for the world outside: a sandbox on this machine must not be looked for there.
     outside = not all(wire.is_loopback(urlsplit(account.host).hostname or "") for account in accounts)
     in_all = settings.api.max_in_flight
-    async with open_session(max_in_flight=in_all, trust_env=outside, tls=tls(settings)) as session:
+    async with open_session(max_in_flight=in_all, trust_env=outside, tls=bootstrap.tls(settings)) as session:
         by_account = {}
         for account in accounts:
             limited = (account.host, account.account_id)
@@ -55,7 +54,7 @@ async def opened(
                 in_flight=in_flight,
                 room=room,
                 read=_read(settings, account, whole=whole),
-                clock=utc_now,
+                clock=bootstrap.utc_now,
                 sleep=asyncio.sleep,
                 monotonic=time.monotonic,
                 emit=emit,
@@ -66,7 +65,7 @@ async def opened(
 def _read(settings: Settings, account: ResolvedAccount, *, whole: bool) -> ReadPage:
     """How much of a record is read when it comes: all of it where all of it decides what becomes of it."""
     whole = whole or account.keep != Keep() or not settings.warehouse.store_message_text
-    return transform.each(decode(settings)) if whole else transform.glance
+    return transform.each(bootstrap.decode(settings)) if whole else transform.glance
 
 
 def _pace(account: ResolvedAccount, emit: Emit, aside: asyncio.Semaphore) -> Pace:
@@ -103,7 +102,7 @@ def _mint(settings: Settings, account: ResolvedAccount) -> TokenMint:
         account.client_secret.get_secret_value(),
         settings.auth.token_ttl_seconds,
         settings.auth.single_use_tokens,
-        utc_now,
+        bootstrap.utc_now,
     )
 
 
