@@ -118,18 +118,27 @@ async def settle(
 async def stock(connection: AsyncConnection, scope: Scope, counted_at: datetime, absent: frozenset[str]) -> Stock:
     """What a census answered at `counted_at`, a time told in whole seconds, may and must have counted. Rows that are
     missing, or `absent` in this run, may be gone already; a rejected record may have a row of its own or not."""
-    created = campaigns.c.created_at
-    older = or_(created.is_(None), created < counted_at + CLOCK_GRAIN)
-    ids = in_values(campaigns.c.campaign_id, sorted(absent), connection.dialect)
-    doubtful = or_(campaigns.c.missing_since.is_not(None), created >= counted_at - CLOCK_GRAIN, ids)
-    rejected = select(func.count()).select_from(rejected_records).where(rejects.PRESENT_IN_SCOPE).scalar_subquery()
-    counts = select(func.count(), func.count().filter(doubtful), rejected).where(LIVE, older)
-    row = (await connection.execute(counts, told(scope))).one()
-    return Stock(live=row[0] + row[2], sure=row[0] - row[1])
+    asked = told(scope) | {"until": counted_at + CLOCK_GRAIN, "doubtful_from": counted_at - CLOCK_GRAIN}
+    live, sure, rejected = (await connection.execute(_COUNTS, asked)).one()
+    if absent:
+        ids = in_values(campaigns.c.campaign_id, sorted(absent), connection.dialect)
+        sure -= await connection.scalar(select(func.count()).select_from(campaigns).where(LIVE, _SURE, ids), asked) or 0
+    return Stock(live=live + rejected, sure=sure)
 
 
 LIVE = and_(of_scope(campaigns), campaigns.c.deleted_at.is_(None))
 """A scope's rows that are not taken as deleted."""
+
+_SURE = and_(
+    campaigns.c.missing_since.is_(None),
+    or_(campaigns.c.created_at.is_(None), campaigns.c.created_at < bindparam("doubtful_from")),
+)
+_COUNTS = select(
+    func.count(),
+    func.count().filter(_SURE),
+    select(func.count()).select_from(rejected_records).where(rejects.PRESENT_IN_SCOPE).scalar_subquery(),
+).where(LIVE, or_(campaigns.c.created_at.is_(None), campaigns.c.created_at < bindparam("until")))
+"""An index answers (`campaigns_by_creation`): it knows everything but which rows were absent tonight."""
 
 
 def _brake(fresh: int, absent: int, stored: int) -> str | None:

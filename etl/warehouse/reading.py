@@ -14,7 +14,6 @@ from sqlalchemy import Dialect, Executable, RowMapping, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from etl.model import (
-    UNFINISHED_STATUSES,
     Channel,
     FilteredDate,
     Interval,
@@ -30,7 +29,7 @@ from etl.warehouse import absence, ledger, rejects
 from etl.warehouse.dialect import json_number, utc_day
 from etl.warehouse.killed import EXIT_KILLED
 from etl.warehouse.ledger_views import sync_freshness, sync_gaps
-from etl.warehouse.schema import campaigns, rejected_records, source_profiles, sync_runs, sync_windows
+from etl.warehouse.schema import UNFINISHED, campaigns, rejected_records, source_profiles, sync_runs, sync_windows
 from etl.warehouse.scoped import of_scope, told
 
 
@@ -262,7 +261,7 @@ async def scope_state(connection: AsyncConnection, scope: Scope, keep: str | Non
         density=tuple(sorted(rows.per_day.items())),
         proofs=ledger.proofs(lines),
         missing=tuple(sorted(rows.missing)),
-        unfinished=rows.unfinished,
+        unfinished=row["unfinished"],
         fed_at=row["fed_at"],
         synced_at=row["synced_at"],
         keep=keep,
@@ -272,13 +271,12 @@ async def scope_state(connection: AsyncConnection, scope: Scope, keep: str | Non
 
 @lru_cache(maxsize=8)
 def _groups(dialect: Dialect) -> Executable:
-    """Live rows by UTC day of creation, null where the source gave no usable date; missing ones by their instant. One
-    pass over the rows answers all that is asked of them. In order, so that Python has nothing left to sort."""
+    """Live rows by UTC day of creation, null where the source gave no usable date; missing ones by their instant. An
+    index answers (`campaigns_by_creation`). In order, so that Python has nothing left to sort."""
     row = campaigns.c
     day = utc_day(row.created_at, dialect).label("day")
     missed = case((row.missing_since.is_not(None), row.created_at)).label("missed")
-    unfinished = func.count().filter(row.status.in_(UNFINISHED_STATUSES)).label("unfinished")
-    groups = select(day, missed, func.count().label("rows"), unfinished).where(absence.LIVE).group_by(day, missed)
+    groups = select(day, missed, func.count().label("rows")).where(absence.LIVE).group_by(day, missed)
     return groups.order_by(day)
 
 
@@ -286,19 +284,17 @@ class _Rows(Struct, frozen=True):
     """What the groups amount to."""
 
     live: int
-    unfinished: int
     per_day: Mapping[datetime, int]
     missing: Sequence[datetime]
 
 
 def _rows(groups: Sequence[Sequence[Any]]) -> _Rows:
-    per_day = Counter({_midnight(day): live for day, missed, live, _ in groups if day and not missed})
-    marked = [(day, missed, live) for day, missed, live, _ in groups if missed]
+    per_day = Counter({_midnight(day): live for day, missed, live in groups if day and not missed})
+    marked = [(day, missed, live) for day, missed, live in groups if missed]
     for day, _, live in marked:
         per_day[_midnight(day)] += live
     return _Rows(
-        live=sum(live for _, _, live, _ in groups),
-        unfinished=sum(unfinished for _, _, _, unfinished in groups),
+        live=sum(live for _, _, live in groups),
         per_day=per_day,
         missing=[missed for _, missed, live in marked for _ in range(live)],
     )
@@ -311,8 +307,11 @@ def _midnight(day: str) -> datetime:
 
 
 _TIMES = select(ledger.FED_AT.label("fed_at"), ledger.SYNCED_AT.label("synced_at")).subquery("times")
-_BESIDES = select(_TIMES, source_profiles).select_from(_TIMES.outerjoin(source_profiles, of_scope(source_profiles)))
-"""What the ledger's times are, and the profile, where there is one."""
+_UNFINISHED = select(func.count()).select_from(campaigns).where(of_scope(campaigns), UNFINISHED).scalar_subquery()
+_BESIDES = select(_TIMES, _UNFINISHED.label("unfinished"), source_profiles).select_from(
+    _TIMES.outerjoin(source_profiles, of_scope(source_profiles))
+)
+"""What the ledger's times are, how much is unfinished, and the profile, where there is one."""
 
 
 def _profile(row: RowMapping) -> Profile:

@@ -28,6 +28,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
+from etl.model import UNFINISHED_STATUSES
+
 metadata = MetaData()
 
 
@@ -320,13 +322,25 @@ source_profiles = Table(
 
 _DELETED = text("deleted_at IS NOT NULL")
 
+UNFINISHED = text(f"deleted_at IS NULL AND status IN ({', '.join(map(repr, UNFINISHED_STATUSES))})")
+"""Live rows whose campaign was last seen under way, as an index can have it."""
+
 Index(
     "campaigns_by_creation",
     campaigns.c.account_id,
     campaigns.c.app_id,
     campaigns.c.channel,
     campaigns.c.created_at,
-    campaigns.c.deleted_at,  # so that live rows are counted without a look at the table
+    campaigns.c.deleted_at,  # these two so that rows are counted without a look at the table, 2 KB for each
+    campaigns.c.missing_since,
+)
+Index(  # a status is a text of any length, which no index could hold
+    "campaigns_unfinished",
+    campaigns.c.account_id,
+    campaigns.c.app_id,
+    campaigns.c.channel,
+    sqlite_where=UNFINISHED,
+    postgresql_where=UNFINISHED,
 )
 Index("campaigns_by_date", campaigns.c.created_at)
 Index("campaigns_by_version", campaigns.c.valid_from)
