@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable
+from itertools import chain
 
 
 class Shown:
     """8 bytes a key. To add costs next to nothing, to ask goes through all there is."""
 
     def __init__(self) -> None:
-        self._hashes = array("q")
+        self._hashes: list[array[int]] = []
+        """One array for each time: one that grows would leave holes in memory behind, wherever it was."""
 
     def add(self, keys: Iterable[str]) -> None:
         """They were shown now, and not before."""
-        self._hashes.extend(map(hash, keys))
+        self._hashes.append(array("q", list(map(hash, keys))))
 
     def again(self, keys: Collection[str]) -> set[str]:
         """Those that were shown before; from now on all of them were."""
         asked = {hash(key): key for key in keys}
-        known = {asked[one] for one in set(asked).intersection(self._hashes)}
+        known = {asked[one] for one in set(asked).intersection(chain.from_iterable(self._hashes))}
         self.add(set(keys) - known)
         return known
