@@ -11,7 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 RUNS = 7
-SYNC = "from etl.cli import garbage; garbage.later(); import etl.cli.sync, etl.cli.running, etl.sources, etl.cli.outside; garbage.no_more()"
+SYNC = (
+    "from etl.cli import garbage; garbage.later();"
+    "import etl.cli.sync, etl.cli.running, etl.sources, etl.cli.outside; garbage.no_more()"
+)
 """What `kore-etl sync` loads before it opens its configuration; a PostgreSQL warehouse loads asyncpg besides."""
 
 COMMANDS = {
