@@ -75,9 +75,11 @@ class Pace:
         for the minute: a slow account does not stop the others. One that is not answered shares the few places `aside`
         with all such; what waited for a place already when it fell silent as well.
         """
-        while True:  # twice at most: what has gone aside stays there
+        while True:  # it ends: once more only after a request that ended otherwise than the one before it
             aside = self._aside if self._is_silent else None
             async with aside or contextlib.nullcontext():
+                if aside is not None and not self._is_silent:
+                    continue  # answered again while this waited
                 async with self._next_in_line if self._starts is not None else contextlib.nullcontext():
                     has_place = await self._start(in_flight, rank, is_aside=aside is not None)
                 if has_place:

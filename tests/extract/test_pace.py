@@ -215,3 +215,29 @@ async def test_what_waits_for_a_place_when_its_account_falls_silent_goes_aside_t
     over.set()
     await asyncio.gather(*hanging)
     assert not places.are_taken
+
+
+async def test_what_waits_aside_goes_on_when_its_account_is_answered_again(time: Any) -> None:
+    """One dropped connection does not keep the account to the few places aside."""
+    places, aside = Places(4), asyncio.Semaphore(1)
+    pace = Pace("a", 0, monotonic=time.monotonic, sleep=time.sleep, emit=lambda _: None, aside=aside)
+    first, over, under_way = asyncio.Event(), asyncio.Event(), 0
+
+    async def ask(until: asyncio.Event) -> None:
+        nonlocal under_way
+        async with pace.turn(places):
+            under_way += 1
+            await until.wait()
+            under_way -= 1
+
+    pace.heard(answered=False)
+    asking = [asyncio.create_task(ask(over if page else first)) for page in range(6)]
+    await asyncio.sleep(0.01)
+    assert under_way == 1
+    pace.heard(answered=True)
+    first.set()
+    await asyncio.sleep(0.01)
+    assert under_way == 4
+    over.set()
+    await asyncio.gather(*asking)
+    assert (places.are_taken, aside.locked()) == (False, False)
