@@ -33,13 +33,17 @@ def _word(value: str) -> str:
     return value
 
 
+_HOST_NAME = re.compile(r"[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?|[0-9a-f:.]+", re.IGNORECASE)
+"""As `etl.extract.wire` has it: what is wrong with a name is found before anything is made in a database."""
+
+
 def _host(value: str) -> str:
     """`platform.kore.ai`, with or without a scheme and a final slash -> `https://platform.kore.ai`."""
     parts = _split(value if "://" in value else f"https://{value}")
     if parts.username is not None or parts.path.strip("/") or parts.query or parts.fragment:
         raise ValueError("must be a host name alone, without user, path or query")
     name = parts.hostname or ""
-    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+", name):
+    if parts.scheme not in ("http", "https") or not _HOST_NAME.fullmatch(name):
         raise ValueError
     if parts.scheme == "http" and not _is_loopback(name):
         raise ValueError("plain http is only for this machine (localhost, 127.0.0.0/8, ::1); write https://")

@@ -347,6 +347,8 @@ def test_a_byte_order_mark_is_no_problem(folder: Path) -> None:
         ("api", 'host = "https://kore%2eexample"', "a host such as"),
         ("api", 'host = "https://kore.example;x"', "a host such as"),
         ("api", 'host = "https://[::1"', "a host such as"),
+        ("api", 'host = "https://platform..kore.ai"', "a host such as"),
+        ("api", 'host = ".kore.example"', "a host such as"),
         ("auth", 'client_id = "cs 1"', "the Client ID"),
         ("auth", "token_ttl_seconds = 9", "between 10 and 3600"),
         ("auth", "token_ttl_seconds = 3601", "between 10 and 3600"),

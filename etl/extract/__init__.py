@@ -8,5 +8,5 @@ proof     what to ask next; when a sweep is complete       sweep    what one ans
 observe   what an answer tells about the server            windows  closed or open, and where to split
 hints     undated reads that tell of changes               undated  the shell around them, and the census
 reading   one read while it runs                           source   reads a window: the shell around proof
-room      how many rows may be held at once
+room      how many rows may be held at once                places   how many requests are under way, and who is next
 """

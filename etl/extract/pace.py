@@ -73,18 +73,24 @@ class Pace:
 
         Of an account with a limit only the next in line waits for a place in flight, and none is held while waiting
         for the minute: a slow account does not stop the others. One that is not answered shares the few places `aside`
-        with all such.
+        with all such; what waited for a place already when it fell silent as well.
         """
-        async with self._aside if self._is_silent and self._aside is not None else contextlib.nullcontext():
-            async with self._next_in_line if self._starts is not None else contextlib.nullcontext():
-                await self._start(in_flight, rank)
-            try:
-                yield
-            finally:
-                in_flight.release()
+        while True:  # it ends: once more only after a request that ended otherwise than the one before it
+            aside = self._aside if self._is_silent else None
+            async with aside or contextlib.nullcontext():
+                if aside is not None and not self._is_silent:
+                    continue  # answered again while this waited
+                async with self._next_in_line if self._starts is not None else contextlib.nullcontext():
+                    has_place = await self._start(in_flight, rank, is_aside=aside is not None)
+                if has_place:
+                    try:
+                        yield
+                    finally:
+                        in_flight.release()
+                    return
 
-    async def _start(self, in_flight: Places, rank: int) -> None:
-        """Take a place in flight at an instant when a start is allowed.
+    async def _start(self, in_flight: Places, rank: int, *, is_aside: bool) -> bool:
+        """Take a place in flight at an instant when a start is allowed; False where the account is to go aside first.
 
         The loop ends: a pause is only prolonged by requests in flight, whose retries are bounded, and the minute only
         empties while we are next in line.
@@ -96,9 +102,12 @@ class Pace:
                 await self._wait_for_room(wait)
             else:
                 await in_flight.acquire(rank)
-                if self._take():
-                    return
+                falls_silent = self._is_silent and self._aside is not None and not is_aside
+                if not falls_silent and self._take():
+                    return True
                 in_flight.release()
+                if falls_silent:
+                    return False
 
     def _seconds_until_room(self) -> float:
         if self._starts is None:

@@ -160,8 +160,8 @@ def _postgres_arguments(options: dict[str, str], host: str | None) -> dict[str, 
     arguments["server_settings"] = settings
     _refuse_unknown(
         options,
-        "host, port, user, dbname, connect_timeout, application_name, options, passfile, sslmode, "
-        "sslrootcert, sslcert, sslkey and sslcrl",
+        "host, port, user, dbname, connect_timeout, command_timeout, application_name, options, passfile, "
+        "sslmode, sslrootcert, sslcert, sslkey and sslcrl",
     )
     return arguments
 

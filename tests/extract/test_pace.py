@@ -6,6 +6,7 @@ import asyncio
 import threading
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -179,3 +180,64 @@ async def test_accounts_that_are_not_answered_leave_places_to_the_others(time: A
         pass
     released.set()
     await asyncio.gather(*hanging)
+
+
+@pytest.mark.parametrize("limit", [0, 60])
+async def test_what_waits_for_a_place_when_its_account_falls_silent_goes_aside_too(time: Any, limit: int) -> None:
+    """However early its window began: a server that hangs holds the others up once, not page by page."""
+    places, aside = Places(4), asyncio.Semaphore(1)
+    mute, good = (
+        Pace(name, limit, monotonic=time.monotonic, sleep=time.sleep, emit=lambda _: None, aside=aside)
+        for name in ("mute", "good")
+    )
+    first, second = places.rank(), places.rank()
+    timed_out, over, under_way = asyncio.Event(), asyncio.Event(), 0
+
+    async def hang(until: asyncio.Event) -> None:
+        nonlocal under_way
+        async with mute.turn(places, first):
+            under_way += 1
+            await until.wait()
+            under_way -= 1
+
+    async def succeed() -> None:
+        async with good.turn(places, second):
+            pass
+
+    hanging = [asyncio.create_task(hang(timed_out if page < 4 else over)) for page in range(12)]
+    await asyncio.sleep(0.01)
+    assert under_way == 4
+    mute.heard(answered=False)
+    timed_out.set()
+    await asyncio.wait_for(succeed(), 1)
+    await asyncio.sleep(0.01)
+    assert under_way == 1
+    over.set()
+    await asyncio.gather(*hanging)
+    assert not places.are_taken
+
+
+async def test_what_waits_aside_goes_on_when_its_account_is_answered_again(time: Any) -> None:
+    """One dropped connection does not keep the account to the few places aside."""
+    places, aside = Places(4), asyncio.Semaphore(1)
+    pace = Pace("a", 0, monotonic=time.monotonic, sleep=time.sleep, emit=lambda _: None, aside=aside)
+    first, over, under_way = asyncio.Event(), asyncio.Event(), 0
+
+    async def ask(until: asyncio.Event) -> None:
+        nonlocal under_way
+        async with pace.turn(places):
+            under_way += 1
+            await until.wait()
+            under_way -= 1
+
+    pace.heard(answered=False)
+    asking = [asyncio.create_task(ask(over if page else first)) for page in range(6)]
+    await asyncio.sleep(0.01)
+    assert under_way == 1
+    pace.heard(answered=True)
+    first.set()
+    await asyncio.sleep(0.01)
+    assert under_way == 4
+    over.set()
+    await asyncio.gather(*asking)
+    assert (places.are_taken, aside.locked()) == (False, False)
