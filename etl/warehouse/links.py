@@ -21,7 +21,7 @@ class Link(NamedTuple):
     valid_from: datetime
 
 
-class Ended(Struct, frozen=True, order=True):
+class Ended(NamedTuple):
     """A link that ends at `valid_to`; `again_at`: the campaign was deleted then and came back with it, so that it
     begins anew."""
 
