@@ -191,7 +191,7 @@ CREATE TABLE sync_leases (
 	expires_at TEXT NOT NULL, 
 	PRIMARY KEY (account_id)
 );
-INSERT INTO "sync_leases" VALUES('73bf7939ac50b4f6d9c78045','host=vm pid=32751 start=3933292 boot=777a5c30-84d4-4b8e-9d19-a20282030755 pidns=4026531836',1,'2026-11-26T02:30:48.448000Z');
+INSERT INTO "sync_leases" VALUES('73bf7939ac50b4f6d9c78045','host=elsewhere pid=4711 start=1 boot=00000000-0000-0000-0000-000000000000 pidns=1',1,'2026-11-26T02:30:48.448000Z');
 CREATE TABLE sync_runs (
 	run_id TEXT NOT NULL, 
 	verb TEXT NOT NULL, 
@@ -204,7 +204,7 @@ CREATE TABLE sync_runs (
 	holder TEXT, 
 	PRIMARY KEY (run_id)
 );
-INSERT INTO "sync_runs" VALUES('20261126T023048Z-0d36a3','sync','complete',0,'2026-11-26T02:30:48.289811Z','2026-11-26T02:30:48.449878Z','0.1.0','{"windows": 4, "proven": 2, "open": 2, "unproven": 0, "failed": 0, "source_total": 8, "seen": 8, "inserted": 8, "updated": 0, "unchanged": 0, "missing": 0, "deleted": 0, "revived": 0, "links_added": 17, "links_removed": 0, "rejected": 0, "requests": 10, "retries": 0, "throttled_seconds": 0}','host=vm pid=32751 start=3933292 boot=777a5c30-84d4-4b8e-9d19-a20282030755 pidns=4026531836');
+INSERT INTO "sync_runs" VALUES('20261126T023048Z-0d36a3','sync','complete',0,'2026-11-26T02:30:48.289811Z','2026-11-26T02:30:48.449878Z','0.1.0','{"windows": 4, "proven": 2, "open": 2, "unproven": 0, "failed": 0, "source_total": 8, "seen": 8, "inserted": 8, "updated": 0, "unchanged": 0, "missing": 0, "deleted": 0, "revived": 0, "links_added": 17, "links_removed": 0, "rejected": 0, "requests": 10, "retries": 0, "throttled_seconds": 0}','host=elsewhere pid=4711 start=1 boot=00000000-0000-0000-0000-000000000000 pidns=1');
 CREATE TABLE sync_windows (
 	run_id TEXT NOT NULL, 
 	window_no INTEGER NOT NULL, 
