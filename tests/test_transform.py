@@ -792,6 +792,15 @@ def test_an_odd_record_leaves_its_neighbours_to_be_glanced_at(odd: bytes) -> Non
     assert seen == decode(odd, SMS)
 
 
+@pytest.mark.parametrize(
+    "odd", [{"accountId": "another"}, {"id": "a", "_id": "b"}, {"id": "a\u0007"}, {"id": "a" * 201}]
+)
+def test_what_is_odd_about_all_records_of_a_page_is_odd_about_each(odd: dict[str, str]) -> None:
+    """Their ids are judged at once only where that is how they would be judged one by one."""
+    raws = [json.dumps(json.loads(SIMPLE) | {"name": f"n{number}"} | odd).encode() for number in range(3)]
+    assert glance(*raws) == tuple(decode(raw, SMS) for raw in raws)
+
+
 def test_a_record_of_the_documented_shape_is_only_glanced_at() -> None:
     """Its identity, dates, status and digest, as a whole reading gives them."""
     for text in (ADVANCED, SIMPLE):

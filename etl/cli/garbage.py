@@ -25,12 +25,6 @@ def from_now_on() -> None:
         gc.enable()
 
 
-def more_was_loaded() -> None:
-    """The same of what was loaded since."""
-    if gc.get_freeze_count():
-        gc.freeze()
-
-
 def no_more() -> None:
     """The process ends: the system takes back all at once."""
     gc.freeze()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 
 from etl import bootstrap, report
-from etl.cli import config, garbage, lineage, log, mail, signals
+from etl.cli import config, lineage, log, mail, signals
 from etl.cli.output import Column, Output, ago, clean, many, number
 from etl.cli.program import program
 from etl.cli.progress import progress
@@ -105,7 +105,6 @@ def _run(
         nonlocal run_id
         if isinstance(event, Began):
             run_id = event.run_id
-            garbage.more_was_loaded()
             if teller is not None:
                 teller.begun(run_id, order.verb, started_at)
         emit(event)

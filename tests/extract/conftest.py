@@ -173,6 +173,7 @@ def rig(time: Time, session: aiohttp.ClientSession) -> Callable[..., Rig]:
         single_use: bool = False,
         retry: RetryPolicy | None = None,
         clock: Callable[[], datetime] | None = None,
+        places: Places | None = None,
         **api: Any,
     ) -> Rig:
         events: list[Event] = []
@@ -187,7 +188,7 @@ def rig(time: Time, session: aiohttp.ClientSession) -> Callable[..., Rig]:
             retry=policy,
             budget=Budget(events.append),
             session=session,
-            in_flight=Places(8),
+            in_flight=places or Places(8),
             room=Room(10_000),
             read=transform.each(decode),
             clock=clock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from etl.extract.pace import Pace
 from etl.extract.places import Places
 
 
@@ -26,6 +27,26 @@ async def test_the_next_place_goes_to_the_window_that_began_first() -> None:
         places.release()
     assert got == ["a count", "first, page 1", "first, page 2", "second"]
     assert not places.are_taken
+
+
+async def test_without_a_limit_an_account_may_wait_for_many_places_at_once() -> None:
+    """With one only the next in line waits: the others of it are not to start in that minute anyway."""
+    for limit, waiting in ((0, 3), (50, 1)):
+        places, got = Places(1), []
+        await places.acquire()
+        pace = Pace("a", limit, monotonic=lambda: 0.0, sleep=asyncio.sleep, emit=lambda _: None)
+
+        async def ask(pace: Pace, places: Places, got: list[int]) -> None:
+            async with pace.turn(places):
+                got.append(1)
+
+        tasks = [asyncio.create_task(ask(pace, places, got)) for _ in range(3)]
+        await asyncio.sleep(0)
+        for _ in range(3):  # in one moment, as many answers come
+            places.release()
+        await asyncio.sleep(0)
+        assert len(got) == waiting
+        await asyncio.gather(*tasks)
 
 
 async def test_no_more_than_there_are_places_are_under_way() -> None:

@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 
 from etl.errors import AccountRefused, AccountUnavailable, WindowFailed
+from etl.extract.places import AT_ONCE, Places
 from etl.extract.retry import RetryPolicy
 from etl.model import (
     Census,
@@ -72,6 +73,30 @@ async def test_a_closed_window_is_read_whole_and_proven(rig: Any, sandbox: Any) 
         assert (got.cost.retries, got.cost.sweeps) == (0, 1)
         assert (got.profile.largest_page, got.profile.order_kept, got.profile.clock_skew_seconds) == (100, True, 0.0)
         assert sum(event.rows for event in built.events if isinstance(event, PageRead)) == 350
+
+
+class Ranks(Places):
+    """Places that note who asked for one."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.noted: list[int] = []
+
+    async def acquire(self, rank: int = AT_ONCE) -> None:
+        self.noted.append(rank)
+        await super().acquire(rank)
+
+
+async def test_a_window_asks_for_places_in_the_order_in_which_windows_began(rig: Any, sandbox: Any) -> None:
+    """All its pages; what the account has to be asked besides waits for no window."""
+    places, middle = Ranks(8), PAST + timedelta(hours=125)
+    async with sandbox(catalogue(250)) as served:
+        source = rig(served.url, places=places).source
+        known = Profile(filtered_date=FilteredDate.CREATED)
+        await asyncio.gather(source.read(window(end=middle), known), source.read(window(start=middle), known))
+    first, second = sorted(set(places.noted) - {AT_ONCE})
+    assert places.noted.count(first) == places.noted.count(second) == 3
+    assert places.noted.index(first) < places.noted.index(second)
 
 
 async def test_an_empty_closed_window_is_proven_empty(rig: Any, sandbox: Any) -> None:

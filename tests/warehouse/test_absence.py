@@ -95,4 +95,5 @@ async def test_a_census_may_have_counted_what_is_in_doubt(night: MakeNight, ware
         await tonight.warehouse.settle(tonight.lease, tonight.run_id, SMS, frozenset("a"), accept=True)
     stock = await warehouse.stock(SMS, FEBRUARY, frozenset({"a", "b"}))
     assert stock == Stock(live=7, sure=3)
+    assert await warehouse.stock(SMS, FEBRUARY, frozenset()) == Stock(live=7, sure=4)
     assert await warehouse.stock(SMS, JANUARY - DAY, frozenset()) == Stock(live=2, sure=1)

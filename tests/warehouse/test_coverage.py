@@ -132,14 +132,16 @@ async def test_rows_left_out_are_known_by_their_number(night: MakeNight, warehou
 
 
 async def test_density_counts_live_rows_per_day(night: MakeNight, warehouse: Warehouse, warehouse_url: str) -> None:
-    """UTC days of creation; undated rows are stored but have no day, deleted ones do not count."""
+    """UTC days of creation; undated rows are stored but have no day, deleted ones do not count, missing ones do."""
     rows = [campaign(f"c-{n}", created_at=JANUARY + n * DAY / 2) for n in range(4)]
     async with night() as tonight:
         await tonight.store(*rows, campaign("undated", created_at=None))
         await query(warehouse_url, "UPDATE campaigns SET deleted_at = first_seen_at WHERE campaign_id = 'c-3'")
+        await query(warehouse_url, "UPDATE campaigns SET missing_since = first_seen_at WHERE campaign_id = 'c-1'")
     state = await warehouse.scope_state(SMS)
     assert state.stored == 4
     assert state.density == ((JANUARY, 2), (JANUARY + DAY, 1))
+    assert state.missing == (JANUARY + DAY / 2,)
 
 
 async def test_an_empty_warehouse_has_nothing_to_show(warehouse: Warehouse) -> None:
